@@ -1,0 +1,2 @@
+"""Core of OpenLakes Portal: sign-in, permissions, routing and the plugin platform."""
+

@@ -1,0 +1,1 @@
+"""SQL workbench: Trino, and DuckDB over Iceberg where there is none."""
