@@ -1,2 +1,1 @@
 """Core of OpenLakes Portal: sign-in, permissions, routing and the plugin platform."""
-

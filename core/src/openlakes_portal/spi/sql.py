@@ -120,8 +120,8 @@ class RunningStatement(Protocol):
     def status(self) -> QueryStatus:
         """The newest known status; never blocks."""
 
-    async def wait(self, seen: QueryStatus, timeout: float) -> QueryStatus:
-        """The status once it differs from `seen`, or after `timeout` seconds the same one again."""
+    async def wait(self, seen: QueryStatus, at_most: float) -> QueryStatus:
+        """The status once it differs from `seen`, or after `at_most` seconds the same one again."""
 
     async def stop(self) -> QueryStatus:
         """Stop it and return the engine's final state, proven by the engine and not merely asked for."""

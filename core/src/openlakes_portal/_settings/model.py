@@ -1,0 +1,188 @@
+"""The tree of core's settings. Every field is described; docs/operators/settings.md is made from here."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are refused, nothing changes after the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def default_data_dir() -> Path:
+    """Where embedded state lies when nothing is said: the folder of the XDG base directory specification."""
+    import os
+
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "openlakes"
+
+
+class ServerSettings(Section):
+    """The server itself."""
+
+    public_url: str = Field("http://openlakes.localhost:8600", description="The one address of the console")
+    title: str = Field("OpenLakes", min_length=1, max_length=60, description="Name of this site, shown in the console")
+    environment: str = Field("", max_length=40, description="Name of the environment, in the colour band of the bar")
+    environment_colour: Literal["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"] = Field(
+        "c3", description="Colour of the environment's band, of the chart palette"
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8600, ge=1, le=65535, description="Port to listen on")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes; more than one needs PostgreSQL")
+    data_dir: Path = Field(default_factory=default_data_dir, description="Embedded state")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Further Host header values that are answered, besides that of public_url and loopback's own"
+    )
+    boot_failure: Literal["continue", "abort"] = Field("continue", description="What to do when a plugin fails")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+    drain_timeout: float = Field(20.0, ge=0, le=300, description="Seconds that running requests get at a stop")
+    metrics_addresses: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"), description="Addresses that may read /metrics without the permission"
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an http(s) address without query or fragment, like https://lake.example")
+        if parts.path not in ("", "/"):
+            raise ValueError("must not have a path: apps and cookies need a host of their own")
+        return value.rstrip("/")
+
+
+class DatabaseSettings(Section):
+    """Where the portal keeps what it must not lose."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL, like postgresql://user:password@host/db (default: SQLite in server.data_dir)",
+    )
+    migrate: bool = Field(True, description="Bring the schema up to date at the start")
+    pool_size: int = Field(10, ge=1, le=200, description="Connections a process keeps at most (PostgreSQL)")
+    busy_timeout: float = Field(5.0, gt=0, le=60, description="Seconds to wait for a lock before 503")
+
+
+class SecuritySettings(Section):
+    """Keys."""
+
+    key: SecretStr | None = Field(
+        None,
+        description="Encrypts tokens and keys at rest: 32 bytes as base64 or hex "
+        "(default: a file made at the first start in server.data_dir)",
+    )
+
+
+class OidcSettings(Section):
+    """The identity provider."""
+
+    issuer: str = Field(description="Issuer, exactly as the provider states it")
+    client_id: str = Field(description="The client registered for the portal")
+    client_secret: SecretStr | None = Field(None, description="Its secret")
+    scopes: tuple[str, ...] = Field(("openid", "profile", "email"), description="Scopes asked for")
+    groups_claim: str = Field("groups", description="Claim that holds the groups")
+
+
+class SessionSettings(Section):
+    """How long a sign-in lasts."""
+
+    idle_timeout: float = Field(3600 * 8, ge=60, description="Seconds without a request before a session ends")
+    absolute_timeout: float = Field(3600 * 24, ge=300, description="Seconds after which a session ends in any case")
+    cache_seconds: float = Field(2.0, ge=0, le=2, description="Longest time a session is believed without the database")
+
+
+class AuthSettings(Section):
+    """Who may sign in, and how."""
+
+    mode: Literal["oidc", "demo"] = Field("oidc", description="oidc; demo: five personas, loopback only")
+    oidc: OidcSettings | None = Field(None, description="The identity provider; needed in mode oidc")
+    username_claim: str = Field("preferred_username", description="Claim by which every system knows a person")
+    session: SessionSettings = Field(default_factory=SessionSettings, description="Sessions")
+
+
+class RoleBinding(Section):
+    """Gives a role to a group or to one subject."""
+
+    role: str = Field(description="Name of a role")
+    group: str | None = Field(None, description="A group of the identity provider")
+    subject: str | None = Field(None, description="One person: a user name, or issuer#subject")
+    resource: str | None = Field(None, description="Only for resources that match this filter")
+    expires_at: datetime | None = Field(None, description="The binding ends by itself then (RFC 3339)")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "RoleBinding":
+        if (self.group is None) == (self.subject is None):
+            raise ValueError("a role binding names either a group or a subject")
+        return self
+
+
+class RbacSettings(Section):
+    """Who may do what."""
+
+    role_bindings: tuple[RoleBinding, ...] = Field((), description="Roles given by configuration")
+
+
+class GatewaySettings(Section):
+    """Real UIs behind the portal."""
+
+    mode: Literal["host", "path"] = Field("host", description="A host name for each app, or /apps/<app>/")
+    forward_auth: bool = Field(False, description="Answer forward-auth calls of a trusted ingress")
+    trusted_addresses: tuple[str, ...] = Field((), description="Addresses of that ingress")
+    apps: tuple[dict[str, Any], ...] = Field((), description="A site's own web pages as apps")
+
+
+class AuditSettings(Section):
+    """Where audit records go, and how long they stay."""
+
+    sink: tuple[Literal["database"], ...] = Field(("database",), description="Where records go: always the database")
+
+
+class LimitsSettings(Section):
+    """Bounds that keep the portal well. Sizes in bytes, times in seconds."""
+
+    body: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    header_count: int = Field(100, ge=20, description="Most headers of a request")
+    header_bytes: int = Field(32 * 1024, ge=4096, description="Largest header section")
+    json_depth: int = Field(100, ge=10, description="Deepest nesting of a JSON body")
+    request_timeout: float = Field(60.0, gt=0, description="Time an endpoint gets before 504, streams aside")
+    body_timeout: float = Field(15.0, gt=0, description="Longest pause while a body is sent")
+    header_timeout: float = Field(10.0, gt=0, le=60, description="Time to send the headers")
+    connections: int = Field(2048, ge=16, description="Connections a worker holds at once")
+    rate: float = Field(100.0, gt=0, description="Requests a second of one session")
+    burst: int = Field(300, ge=1, description="Requests in a burst of one session")
+    anonymous_rate: float = Field(50.0, gt=0, description="Requests a second of one address without a session")
+    anonymous_burst: int = Field(300, ge=1, description="Requests in a burst of one address without a session")
+    sign_in: int = Field(60, ge=1, description="Sign-ins a minute from one address")
+    streams: int = Field(20, ge=1, description="Open streams of one person")
+    hook_deadline: float = Field(5.0, gt=0, description="Time each hook of a plugin gets at the start")
+    import_deadline: float = Field(20.0, gt=0, description="Time the import of a plugin gets")
+    lifespan_deadline: float = Field(10.0, gt=0, description="Time a plugin's lifespan gets to start, and to stop")
+    threads: int = Field(8, ge=1, le=64, description="Worker threads of one plugin")
+    idempotency_ttl: float = Field(86_400, ge=60, description="How long an Idempotency-Key is remembered")
+
+
+class TelemetrySettings(Section):
+    """Traces, where the extra `otel` is installed."""
+
+    otlp_endpoint: str | None = Field(None, description="OTLP over HTTP, like http://collector:4318")
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    server: ServerSettings = Field(default_factory=ServerSettings, description="The server itself")
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="Where state is kept")
+    security: SecuritySettings = Field(default_factory=SecuritySettings, description="Keys")
+    auth: AuthSettings = Field(default_factory=AuthSettings, description="Sign-in")
+    rbac: RbacSettings = Field(default_factory=RbacSettings, description="Permissions")
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings, description="Real UIs behind the portal")
+    audit: AuditSettings = Field(default_factory=AuditSettings, description="Audit")
+    limits: LimitsSettings = Field(default_factory=LimitsSettings, description="Bounds")
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="Traces")
+    plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Settings of each plugin, by its id")

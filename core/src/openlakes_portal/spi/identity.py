@@ -1,0 +1,56 @@
+"""How a person's identity reaches an upstream: one credential for one audience, short-lived, never in a browser."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from pydantic import SecretStr
+
+from openlakes_portal.spi.access import Principal
+
+
+@dataclass(frozen=True)
+class UpstreamCredential:
+    """What is presented to an upstream.
+
+    `kind` says where it goes: `bearer` (Authorization), `header` (the header `name`), `cookie` (the cookie `name`),
+    `basic` (`name` is the user). `acts_as` says truthfully whose rights it carries.
+    """
+
+    kind: Literal["bearer", "header", "cookie", "basic"]
+    value: SecretStr = field(repr=False)
+    audience: str
+    subject: str
+    expires_at: datetime
+    name: str = ""
+    acts_as: Literal["user", "service"] = "user"
+
+
+@runtime_checkable
+class TokenExchanger(Protocol):
+    """Gets a credential for one audience. Core caches what it returns and refuses one whose audience, subject or
+    lifetime is not what was asked for. A failure is `UpstreamAuthFailed`; it is never replaced by a service account.
+    """
+
+    @property
+    def audience(self) -> str:
+        """The audience it serves; `context.upstream` of the same name uses it."""
+
+    async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
+        """A credential with which the portal may act as `principal` at `audience` for `purpose`."""
+
+
+@dataclass(frozen=True)
+class PortalToken:
+    """The usual exchanger: a token that the portal itself issues (JWT; keys at `/.well-known/jwks.json`), `sub` the
+    person's user name, `aud` the audience, `lifetime` in seconds (at most 600). Core mints it."""
+
+    audience: str
+    lifetime: int = 300
+    algorithm: Literal["EdDSA", "ES256"] = "EdDSA"
+
+    def __post_init__(self) -> None:
+        if not self.audience:
+            raise ValueError("PortalToken needs an audience")
+        if not 1 <= self.lifetime <= 600:
+            raise ValueError(f"PortalToken lifetime {self.lifetime} is not between 1 and 600 seconds")
