@@ -112,7 +112,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.nodes.Node | None, index: int) -> yaml.nodes.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", self.peek_event().start_mark)
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", None)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.nodes.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -157,8 +157,15 @@ def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(low)
     for key, value in high.items():
         old = out.get(key)
-        both_maps = isinstance(old, Mapping) and isinstance(value, Mapping)
-        out[key] = merge(old, value) if both_maps and not is_reference(value) and not is_reference(old) else value
+        if (
+            isinstance(old, Mapping)
+            and isinstance(value, Mapping)
+            and not is_reference(value)
+            and not is_reference(old)
+        ):
+            out[key] = merge(old, value)
+        else:
+            out[key] = value
     return out
 
 

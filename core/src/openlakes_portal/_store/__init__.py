@@ -1,0 +1,1 @@
+"""The portal's own database: sessions, audit records, plugins' documents, idempotency keys."""

@@ -1,0 +1,18 @@
+"""The one source of time and of sortable ids, so that tests can move it."""
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def sortable_id() -> str:
+    """A UUIDv7 in spirit (RFC 9562, section 5.7): 48 bits of milliseconds, 80 of chance, as 32 hex digits."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
