@@ -103,7 +103,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-class _translated:  # noqa: N801 - reads as a statement where it is used
+class _translated:
     """Database faults in the portal's vocabulary."""
 
     def __enter__(self) -> None:
