@@ -149,7 +149,6 @@ class LimitsSettings(Section):
     body: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
     header_count: int = Field(100, ge=20, description="Most headers of a request")
     header_bytes: int = Field(32 * 1024, ge=4096, description="Largest header section")
-    json_depth: int = Field(100, ge=10, description="Deepest nesting of a JSON body")
     request_timeout: float = Field(60.0, gt=0, description="Time an endpoint gets before 504, streams aside")
     body_timeout: float = Field(15.0, gt=0, description="Longest pause while a body is sent")
     header_timeout: float = Field(10.0, gt=0, le=60, description="Time to send the headers")

@@ -1,0 +1,1 @@
+"""HTTP: the dispatcher in front, routes from the frozen registry, problems, limits, headers, the console shell."""

@@ -1,0 +1,136 @@
+"""One request as it is served: what core knows of it, and the thin view of it that endpoints get."""
+
+import asyncio
+from typing import Any
+
+from starlette.datastructures import Headers, QueryParams
+
+from openlakes_portal._auth.sessions import COOKIE, Session
+from openlakes_portal._http.accept import best_match
+from openlakes_portal._http.problems import RequestTimeout
+from openlakes_portal.spi import BadRequest, NotSignedIn, Principal, TooLarge
+
+HIDDEN_HEADERS = frozenset({"cookie", "authorization", "x-csrf-token", "proxy-authorization"})
+_MISSING = object()
+
+
+class HttpRequest:
+    """A request (spi.Request) over an ASGI scope."""
+
+    def __init__(self, scope: Any, receive: Any, request_id: str, body_limit: int, body_timeout: float) -> None:
+        self.scope = scope
+        self._receive = receive
+        self.id = request_id
+        self.body_limit = body_limit
+        self._body_timeout = body_timeout
+        self.headers = Headers(raw=scope["headers"])
+        self._query: QueryParams | None = None
+        self._body: bytes | None = None
+        self._disconnected = False
+        self.parameters: dict[str, str] = {}
+        self.session: Session | None = None
+        self.plugin_id = "core"
+        self.template = ""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method; HEAD is served as GET."""
+        method: str = self.scope["method"]
+        return method
+
+    @property
+    def address(self) -> str:
+        """The peer's address. No proxy is trusted by default."""
+        client = self.scope.get("client")
+        return client[0] if client else "?"
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        if self.session is None:
+            raise NotSignedIn("Nobody is signed in.", remedy="Sign in at /signin.")
+        return self.session.principal
+
+    def path(self, name: str) -> str:
+        """A path parameter."""
+        return self.parameters[name]
+
+    @property
+    def query_params(self) -> QueryParams:
+        """The query string, parsed on first use; at most 1,000 fields."""
+        if self._query is None:
+            raw = self.scope["query_string"]
+            if raw.count(b"&") >= 1000:
+                raise BadRequest("The query string has more than 1,000 fields.")
+            try:
+                self._query = QueryParams(raw.decode("ascii"))
+            except UnicodeDecodeError:
+                raise BadRequest("The query string is not ASCII.") from None
+        return self._query
+
+    def query(self, name: str, *, default: Any = _MISSING) -> Any:
+        """A query parameter."""
+        value = self.query_params.get(name)
+        if value is not None:
+            return value
+        if default is _MISSING:
+            raise BadRequest(f"The query parameter {name!r} is missing.")
+        return default
+
+    def header(self, name: str) -> str | None:
+        """A request header; credentials are not to be had."""
+        return None if name.lower() in HIDDEN_HEADERS else self.headers.get(name)
+
+    @property
+    def if_match(self) -> str | None:
+        """The version in If-Match, unquoted."""
+        value = self.headers.get("if-match")
+        return value.strip().removeprefix("W/").strip('"') if value and value.strip() != "*" else None
+
+    def accepts(self, *media_types: str) -> str | None:
+        """The best of these media types."""
+        return best_match(self.headers.get("accept"), media_types)
+
+    def cookie(self) -> str | None:
+        """The value of our session cookie; of two with its name neither is believed."""
+        found = []
+        for raw in self.headers.getlist("cookie"):
+            for part in raw.split(";"):
+                name, _, value = part.strip().partition("=")
+                if name == COOKIE:
+                    found.append(value)
+        return found[0] if len(found) == 1 and 0 < len(found[0]) <= 128 else None
+
+    async def body(self) -> bytes:
+        """The whole body."""
+        if self._body is not None:
+            return self._body
+        length = self.headers.get("content-length")
+        if length is not None and (not length.isdigit() or int(length) > self.body_limit):
+            raise TooLarge(f"The body is larger than {self.body_limit} bytes.")
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise BadRequest("Compressed request bodies are not read.")
+        parts, size = [], 0
+        while True:
+            try:
+                async with asyncio.timeout(self._body_timeout):
+                    message = await self._receive()
+            except TimeoutError:
+                raise RequestTimeout(f"No more of the body came for {self._body_timeout:g} s.") from None
+            if message["type"] == "http.disconnect":
+                self._disconnected = True
+                raise BadRequest("The client went away.")
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self.body_limit:
+                raise TooLarge(f"The body is larger than {self.body_limit} bytes.")
+            parts.append(part)
+            if not message.get("more_body"):
+                self._body = b"".join(parts)
+                return self._body
+
+    async def disconnected(self) -> None:
+        """Returns once the client is gone."""
+        while not self._disconnected:
+            message = await self._receive()
+            self._disconnected = message["type"] == "http.disconnect"
