@@ -16,6 +16,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from bootstrap.paths import Checkout, source_package
@@ -153,12 +154,18 @@ def _finding(checkout: Checkout, rule: str, file: Path, name: Name, text: str) -
     return Finding(rule, f"{file.relative_to(checkout.root)}:{name.line}", text)
 
 
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(), str(file))
+def _nodes(file: Path) -> tuple[ast.AST, ...]:
+    return _parsed(file.read_text())
+
+
+@lru_cache(maxsize=4096)
+def _parsed(source: str) -> tuple[ast.AST, ...]:
+    """Every node of a source text: several rules read the same files."""
+    return tuple(ast.walk(ast.parse(source)))
 
 
 def _imports(file: Path) -> Iterator[Name]:
-    for node in ast.walk(_tree(file)):
+    for node in _nodes(file):
         if isinstance(node, ast.Import):
             yield from (Name(alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -177,7 +184,7 @@ def _absolute(file: Path, node: ast.ImportFrom) -> str:
 
 
 def _strings(file: Path) -> Iterator[Name]:
-    for node in ast.walk(_tree(file)):
+    for node in _nodes(file):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield Name(node.value, node.lineno)
 
@@ -191,7 +198,7 @@ def _named_modules(file: Path) -> Iterator[Name]:
 
 
 def _identifiers(file: Path) -> Iterator[Name]:
-    for node in ast.walk(_tree(file)):
+    for node in _nodes(file):
         if isinstance(node, ast.Name):
             yield Name(node.id, node.lineno)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -201,7 +208,7 @@ def _identifiers(file: Path) -> Iterator[Name]:
 
 
 def _hidden_imports(file: Path) -> Iterator[int]:
-    for node in ast.walk(_tree(file)):
+    for node in _nodes(file):
         if not isinstance(node, ast.Call) or not node.args:
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
