@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -118,7 +117,7 @@ class Loader:
         elapsed = round((time.perf_counter() - started) * 1000, 1)
         return replace(contribution, record=replace(contribution.record, load_ms=elapsed))
 
-    def load_module(self, plugin_id: str, module: ModuleType, context: PluginContext, version: str) -> Contribution:
+    def load_module(self, plugin_id: str, module: object, context: PluginContext, version: str) -> Contribution:
         """Load our own plugin: the same stages, with errors raised instead of kept."""
         record = PluginRecord(plugin_id, plugin_id, version, "openlakes-portal", "active")
         manager = self._register(plugin_id, module)

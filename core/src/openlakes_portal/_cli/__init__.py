@@ -1,0 +1,1 @@
+"""The commands of `openlakes`, one a module. Each has `main(arguments) -> exit status`."""

@@ -1,0 +1,216 @@
+"""The running portal: what a start puts together, in order, and what a stop takes apart, in reverse."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from openlakes_portal import __version__
+from openlakes_portal._audit.log import AuditLog
+from openlakes_portal._auth.issuer import Issuer
+from openlakes_portal._auth.personas import demo_bindings
+from openlakes_portal._auth.sessions import Sessions
+from openlakes_portal._host.context import PluginContext, Runtime
+from openlakes_portal._host.contribution import Contribution
+from openlakes_portal._host.discovery import Candidate, discover
+from openlakes_portal._host.journal import Attributed, Journal, label
+from openlakes_portal._host.lanes import Lane
+from openlakes_portal._host.loader import Loader, LoadLimits, NoSettings, failure, quarantined
+from openlakes_portal._host.monitor import HealthMonitor
+from openlakes_portal._host.records import PluginRecord, StageFailed
+from openlakes_portal._host.registry import Registry, cross_check, freeze
+from openlakes_portal._http import metrics
+from openlakes_portal._settings.load import LoadedSettings
+from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.idempotency import IdempotencyStore
+from openlakes_portal._store.migrate import check, migrate
+
+log = structlog.get_logger("portal")
+SWEEP_EVERY = 20.0
+
+
+class BootFailed(Exception):
+    """The portal may not start: `server.boot_failure` is `abort` and a plugin is broken."""
+
+
+class Portal:
+    """One process's portal."""
+
+    registry: Registry
+    sessions: Sessions
+    audit: AuditLog
+    monitor: HealthMonitor
+    idempotency: IdempotencyStore
+    issuer: Issuer
+
+    def __init__(self, loaded: LoadedSettings, candidates: Callable[[], list[Candidate]] = discover) -> None:
+        self.loaded = loaded
+        self.settings = loaded.settings
+        self._candidates = candidates
+        server, database = self.settings.server, self.settings.database
+        server.data_dir.mkdir(parents=True, exist_ok=True)
+        url = database.url.get_secret_value() if database.url else None
+        self.database = Database(
+            database_url(url, server.data_dir), pool_size=database.pool_size, busy_timeout=database.busy_timeout
+        )
+        self.journal = Journal(server.data_dir / "run")
+        self.runtime = Runtime(server.data_dir, server.public_url)
+        self.lanes: dict[str, Lane] = {}
+        self.stopping = asyncio.Event()
+        self.ready = False
+        self.load_seconds = 0.0
+        self._stack = AsyncExitStack()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Database, plugins, their lifespans, the frozen registry, the watch; then `ready`."""
+        if self.settings.database.migrate:
+            await migrate(self.database)
+        else:
+            await check(self.database)
+        self._stack.push_async_callback(self.database.close)
+        self.journal.open()
+        self._stack.callback(self.journal.close)
+        self.audit = AuditLog(self.database)
+        self.issuer = Issuer(self.settings.server.public_url, self.settings.server.data_dir)
+        self.idempotency = IdempotencyStore(self.database, self.settings.limits.idempotency_ttl)
+        self.runtime.loop = asyncio.get_running_loop()
+        self.runtime.database, self.runtime.audit, self.runtime.issuer = self.database, self.audit, self.issuer
+        started = time.perf_counter()
+        contributions, records = await asyncio.to_thread(self._load_all)
+        self.load_seconds = time.perf_counter() - started
+        bindings = self.settings.rbac.role_bindings
+        if self.settings.auth.mode == "demo":
+            bindings += demo_bindings()
+        self.sessions = Sessions(
+            self.database, freeze(contributions, records, bindings).policy, self.settings.auth.session
+        )
+        self.runtime.sessions = self.sessions
+        self.runtime.services = [s for c in contributions for s in c.services]
+        contributions, records = await self._enter_lifespans(contributions, records)
+        self.registry = freeze(contributions, sorted(records, key=lambda r: r.id), bindings)
+        self.runtime.services = [s for c in contributions for s in c.services]
+        self._report(records)
+        self.lanes = {c.id: Lane(c.id, c.record.version, self.journal) for c in contributions}
+        self.monitor = HealthMonitor(contributions, records, self.lanes)
+        self.monitor.start()
+        self._stack.push_async_callback(self._stop_watching)
+        self._sweeper = asyncio.create_task(self._sweep())
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Leave everything in reverse order; each plugin's lifespan within its deadline."""
+        self.ready = False
+        self.stopping.set()
+        await self._stack.aclose()
+
+    async def _stop_watching(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        await self.monitor.stop()
+        for contribution in self.registry.contributions:
+            for client in contribution.context.clients.values():
+                await client.close()
+        await asyncio.gather(*(asyncio.to_thread(lane.close) for lane in self.lanes.values()))
+
+    def _load_all(self) -> tuple[list[Contribution], list[PluginRecord]]:
+        from openlakes_portal._builtin.plugin import CorePlugin
+
+        limits = self.settings.limits
+        loader = Loader(
+            self.loaded,
+            self.runtime,
+            self.journal,
+            LoadLimits(limits.import_deadline, limits.hook_deadline, limits.threads),
+        )
+        core_log = structlog.get_logger("core").bind(plugin="core")
+        core_context = PluginContext("core", NoSettings(), self.runtime, core_log, limits.threads)
+        core = loader.load_module("core", CorePlugin(self), core_context, __version__)
+        contributions, records = [core], []
+        for candidate in self._candidates():
+            result = loader.load(candidate)
+            if isinstance(result, Contribution):
+                try:
+                    cross_check(result, contributions)
+                except StageFailed as failed:
+                    records.append(quarantined(result.record, failed))
+                    continue
+                contributions.append(result)
+                records.append(result.record)
+            else:
+                records.append(result)
+        return contributions, records
+
+    async def _enter_lifespans(
+        self, contributions: list[Contribution], records: list[PluginRecord]
+    ) -> tuple[list[Contribution], list[PluginRecord]]:
+        kept = []
+        for contribution in contributions:
+            try:
+                await self._enter_lifespan(contribution)
+                kept.append(contribution)
+            except StageFailed as failed:
+                records = [quarantined(r, failed) if r.id == contribution.id else r for r in records]
+        return kept, records
+
+    async def _enter_lifespan(self, contribution: Contribution) -> None:
+        if contribution.lifespan is None:
+            return
+        seconds = self.settings.limits.lifespan_deadline
+        name = label(contribution.id, contribution.record.version)
+        try:
+            manager = contribution.lifespan()
+            if manager is None:
+                return
+            async with asyncio.timeout(seconds):
+                await Attributed(_enter(manager), self.journal, name)
+        except TimeoutError:
+            raise StageFailed(
+                "lifespan",
+                f"Its lifespan did not start within {seconds:g} s.",
+                "Do not wait for other systems in it; or raise limits.lifespan_deadline.",
+            ) from None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            raise failure("lifespan", error) from None
+
+        async def leave() -> None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await Attributed(_leave(manager), self.journal, name)
+            except Exception as error:
+                log.error("lifespan did not end well", plugin=contribution.id, error=repr(error))
+
+        self._stack.push_async_callback(leave)
+
+    def _report(self, records: list[PluginRecord]) -> None:
+        for state in ("active", "disabled", "quarantined"):
+            metrics.plugins.labels(state).set(sum(r.state == state for r in records))
+        broken = [r for r in records if r.state == "quarantined"]
+        for record in broken:
+            log.error(
+                "plugin quarantined", plugin=record.id, stage=record.stage, reason=record.reason, remedy=record.remedy
+            )
+        if broken and self.settings.server.boot_failure == "abort":
+            names = ", ".join(f"{r.id} ({r.reason})" for r in broken)
+            raise BootFailed(f"server.boot_failure is abort, and these plugins are broken: {names}")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            try:
+                await self.sessions.sweep()
+            except Exception as error:
+                log.warning("sessions could not be swept", error=repr(error))
+
+
+async def _enter(manager: object) -> None:
+    await type(manager).__aenter__(manager)  # type: ignore[attr-defined]
+
+
+async def _leave(manager: object) -> None:
+    await type(manager).__aexit__(manager, None, None, None)  # type: ignore[attr-defined]

@@ -1,0 +1,120 @@
+"""The ASGI application of one worker: starts the portal in the lifespan, then hands every request to the dispatcher."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from openlakes_portal._host.portal import BootFailed, Portal
+from openlakes_portal._http.dispatcher import Dispatcher
+from openlakes_portal._http.documents import Documents
+from openlakes_portal._http.logs import configure
+from openlakes_portal._settings.load import LoadedSettings, load
+from openlakes_portal.spi import PortalError
+
+BOOT = "OPENLAKES_BOOT"
+"""Environment variable by which `openlakes` hands the demo's overlay and the command line's options to workers."""
+
+log = structlog.get_logger("app")
+
+
+class Application:
+    """ASGI 3."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self._dispatcher: Dispatcher | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif self._dispatcher is None:
+            await self.start()
+            await self(scope, receive, send)
+        else:
+            await self._dispatcher(scope, receive, send)
+
+    async def start(self) -> None:
+        """Start the portal and open the door."""
+        await self.portal.start()
+        self._dispatcher = Dispatcher(self.portal, Documents(self.portal).app)
+
+    async def stop(self) -> None:
+        """Close the door's streams and stop the portal."""
+        await self.portal.stop()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except (PortalError, BootFailed) as error:
+            words = error.detail if isinstance(error, PortalError) else str(error)
+            log.error("start failed", reason=words, remedy=getattr(error, "remedy", None))
+            await send({"type": "lifespan.startup.failed", "message": words})
+            return
+        self._hear_stop()
+        telemetry = _start_telemetry(self.portal.loaded)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        telemetry()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _hear_stop(self) -> None:
+        """Open streams would hold a graceful stop for ever: they are told as soon as the signal comes."""
+        loop, stopping = asyncio.get_running_loop(), self.portal.stopping
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError):  # not in the main thread: somebody else stops us
+                before = signal.getsignal(number)
+
+                def heard(
+                    signum: int,
+                    frame: FrameType | None,
+                    before: Any = before,
+                    loop: Any = loop,
+                    stopping: Any = stopping,
+                ) -> None:
+                    loop.call_soon_threadsafe(stopping.set)
+                    if callable(before):
+                        before(signum, frame)
+
+                signal.signal(number, heard)
+
+
+def create_app(loaded: LoadedSettings) -> Application:
+    """The application for these settings."""
+    return Application(Portal(loaded))
+
+
+def from_environment() -> Application:
+    """The application of a worker process, as `openlakes serve` prepared it."""
+    boot = json.loads(os.environ.get(BOOT, "{}"))
+    loaded = load(overlay=boot.get("overlay"), overrides=boot.get("overrides"))
+    configure(loaded.settings.server.log_format, loaded.settings.server.log_level)
+    return create_app(loaded)
+
+
+def _start_telemetry(loaded: LoadedSettings) -> Callable[[], None]:
+    """OpenTelemetry, where an endpoint is set and the extra `otel` is installed."""
+    endpoint = loaded.settings.telemetry.otlp_endpoint
+    if endpoint is None:
+        return lambda: None
+    try:
+        from openlakes_portal._http.tracing import start
+    except ImportError:
+        log.error(
+            "traces are not sent",
+            reason="the extra 'otel' is not installed",
+            remedy="pip install openlakes-portal[otel]",
+        )
+        return lambda: None
+    return start(endpoint, sys.modules)

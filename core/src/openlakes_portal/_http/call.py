@@ -1,0 +1,202 @@
+"""Calling an endpoint: input, idempotency, audit, the call itself, and its value as an answer."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio.to_thread
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from openlakes_portal._audit.log import Entry
+from openlakes_portal._auth.guard import SAFE_METHODS
+from openlakes_portal._host.journal import Attributed
+from openlakes_portal._host.portal import Portal
+from openlakes_portal._http.problems import EndpointTimeout, UnsupportedMedia, invalid
+from openlakes_portal._http.request import HttpRequest
+from openlakes_portal._http.response import Response, StreamResponse, attachment
+from openlakes_portal._http.routing import BoundRoute
+from openlakes_portal._http.sse import follow
+from openlakes_portal._store.idempotency import Claim, KeptAnswer
+from openlakes_portal.spi import BadRequest, Events, File, Listing, NotAllowed, PortalError, Reply, Stream
+
+CHUNK = 256 * 1024
+
+
+class EndpointRunner:
+    """Runs endpoints of the registry."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._threads: dict[str, anyio.CapacityLimiter] = {}
+
+    async def run(self, bound: BoundRoute, request: HttpRequest) -> Response | StreamResponse:
+        """The answer of one request that may be answered."""
+        if bound.route.body_limit is not None:
+            request.body_limit = min(request.body_limit, bound.route.body_limit)
+        arguments = await self._arguments(bound, request)
+        if bound.route.method in SAFE_METHODS or bound.route.quiet:
+            return self._answer(bound, request, await self._call(bound, request, arguments))
+        return await self._mutate(bound, request, arguments)
+
+    async def _arguments(self, bound: BoundRoute, request: HttpRequest) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        endpoint = bound.endpoint
+        if endpoint.query is not None:
+            try:
+                arguments["query"] = endpoint.query.model_validate(dict(request.query_params))
+            except ValidationError as error:
+                raise invalid(error, "/query") from None
+        if endpoint.body is not None:
+            kind = (request.headers.get("content-type") or "").split(";")[0].strip().lower()
+            if kind and kind != "application/json" and not kind.endswith("+json"):
+                raise UnsupportedMedia(f"The body is {kind[:60]}; it must be application/json.")
+            raw = await request.body()
+            if not raw:
+                raise BadRequest("The body is empty; it must be JSON.")
+            try:
+                arguments["body"] = endpoint.body.validate_json(raw)
+            except ValidationError as error:
+                if any(item["type"] == "json_invalid" for item in error.errors(include_url=False)):
+                    raise BadRequest(f"The body is not JSON: {error.errors()[0]['msg'][:200]}.") from None
+                raise invalid(error) from None
+        return arguments
+
+    async def _call(self, bound: BoundRoute, request: HttpRequest, arguments: dict[str, Any]) -> Any:
+        seconds = self._portal.settings.limits.request_timeout
+        function: Any = bound.route.endpoint
+        try:
+            async with asyncio.timeout(seconds):
+                if bound.endpoint.is_async:
+                    return await Attributed(function(request, **arguments), self._portal.journal, bound.label)
+                limiter = self._threads.get(bound.plugin_id)
+                if limiter is None:
+                    limiter = anyio.CapacityLimiter(self._portal.settings.limits.threads)
+                    self._threads[bound.plugin_id] = limiter
+                return await anyio.to_thread.run_sync(lambda: function(request, **arguments), limiter=limiter)
+        except TimeoutError:
+            raise EndpointTimeout(f"No answer within {seconds:g} s.", remedy="See the health of the system.") from None
+
+    async def _mutate(
+        self, bound: BoundRoute, request: HttpRequest, arguments: dict[str, Any]
+    ) -> Response | StreamResponse:
+        key = request.headers.get("idempotency-key")
+        claim: Claim | None = None
+        if key is not None:
+            owner = request.session.principal.identity if request.session else f"address {request.address}"
+            held = await self._portal.idempotency.begin(
+                owner, request.method, request.scope["path"], key, await request.body()
+            )
+            if isinstance(held, KeptAnswer):
+                return Response(held.status, held.body, {**held.headers, "idempotency-replayed": "true"})
+            claim = held
+        entry = self._entry(bound, request, arguments)
+        try:
+            await self._portal.audit.write(entry, "intent", "started")
+        except PortalError:
+            if claim is not None:
+                await self._portal.idempotency.release(claim)
+            raise
+        try:
+            answer = self._answer(bound, request, await self._call(bound, request, arguments))
+        except PortalError as error:
+            await self._outcome(entry, f"refused: {error.status} {error.title}", claim)
+            raise
+        except BaseException as error:
+            await asyncio.shield(self._outcome(entry, f"failed: {type(error).__name__}", claim))
+            raise
+        await self._portal.audit.write(entry, "outcome", f"done: {answer.status}")
+        if claim is not None:
+            if isinstance(answer, Response):
+                await self._portal.idempotency.finish(claim, answer.status, answer.headers, answer.body)
+            else:
+                await self._portal.idempotency.release(claim)
+        return answer
+
+    async def _outcome(self, entry: Entry, result: str, claim: Claim | None) -> None:
+        if claim is not None:
+            await self._portal.idempotency.release(claim)
+        await self._portal.audit.write(entry, "outcome", result)
+
+    def _entry(self, bound: BoundRoute, request: HttpRequest, arguments: dict[str, Any]) -> Entry:
+        route = bound.route
+        name = getattr(route.endpoint, "__name__", "call").strip("_<>") or "call"
+        target = "/".join(request.parameters.values())
+        if route.audit_object is not None:
+            body = arguments.get("body")
+            target = request.parameters.get(route.audit_object) or str(getattr(body, route.audit_object, "") or "")
+        action = route.audit or f"{bound.plugin_id}.{name}"
+        principal = request.session.principal if request.session else None
+        return Entry(action, request.id, principal, target, request.address)
+
+    async def record_denial(self, request: HttpRequest, error: NotAllowed) -> None:
+        """A refusal, as an event."""
+        assert request.session is not None
+        target = f"{request.scope['method']} {request.template or request.scope['path'][:200]}"
+        entry = Entry("core.access.denied", request.id, request.session.principal, target, request.address)
+        await self._portal.audit.write(entry, "event", error.permission or "refused")
+
+    def _answer(self, bound: BoundRoute, request: HttpRequest, value: Any) -> Response | StreamResponse:
+        status, headers = bound.route.status, {}
+        if isinstance(value, Reply):
+            status = value.status if value.status != 200 else status
+            if value.version is not None:
+                headers["etag"] = f'"{value.version}"'
+            if value.location is not None:
+                headers["location"] = value.location
+            value = value.value
+        if isinstance(value, Events):
+            return self._events(request, value)
+        if isinstance(value, Stream):
+            headers |= {"content-type": value.media_type, "x-accel-buffering": "no", **value.headers}
+            if value.filename:
+                headers["content-disposition"] = attachment(value.filename)
+            return StreamResponse(value.source, status, headers)
+        if isinstance(value, File):
+            headers |= {"content-type": value.media_type, "content-disposition": attachment(value.filename)}
+            headers["content-length"] = str(value.path.stat().st_size)
+            return StreamResponse(_read_file(value), status, headers)
+        if value is None and bound.endpoint.returns is None:
+            return Response(204 if status == 200 else status, b"", headers)
+        return self._json(bound, request, value, status, headers)
+
+    def _json(
+        self, bound: BoundRoute, request: HttpRequest, value: Any, status: int, headers: dict[str, str]
+    ) -> Response:
+        adapter = bound.endpoint.returns
+        if isinstance(value, Listing):
+            items = b",".join(adapter.dump_json(item) if adapter else to_json(item) for item in value.items)
+            body = b'{"items":[' + items + b'],"next_cursor":' + to_json(value.next_cursor) + b"}"
+        else:
+            body = adapter.dump_json(value) if adapter else to_json(value)
+        headers["content-type"] = "application/json"
+        if bound.route.method == "GET" and status == 200:
+            tag = headers.setdefault("etag", f'W/"{hashlib.sha1(body, usedforsecurity=False).hexdigest()[:20]}"')
+            wanted = request.headers.get("if-none-match")
+            headers["cache-control"] = "private, no-cache"
+            if wanted is not None and tag.removeprefix("W/") in {
+                t.strip().removeprefix("W/") for t in wanted.split(",")
+            }:
+                return Response(304, b"", headers)
+        return Response(status, body, headers)
+
+    def _events(self, request: HttpRequest, events: Events) -> StreamResponse:
+        session = request.session
+
+        async def still_allowed() -> bool:
+            if session is None:
+                return True
+            return not session.ended.is_set() and await self._portal.sessions.refresh(session) is not None
+
+        headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"}
+        return StreamResponse(follow(events.source, still_allowed, self._portal.stopping), 200, headers)
+
+
+async def _read_file(file: File) -> AsyncIterator[bytes]:
+    handle = await asyncio.to_thread(file.path.open, "rb")
+    try:
+        while part := await asyncio.to_thread(handle.read, CHUNK):
+            yield part
+    finally:
+        await asyncio.to_thread(handle.close)

@@ -1,0 +1,296 @@
+"""The door: a raw ASGI application in front of everything.
+
+In order: host, limits, canonical path, then gateway (apps; see the roadmap) | routes of the registry and streams |
+Starlette for documents and files. Who may is decided here, once, for every route alike; there is no other way in.
+"""
+
+import asyncio
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from openlakes_portal._auth.guard import SAFE_METHODS, check_csrf, check_media_type, check_origin, origin_of
+from openlakes_portal._auth.personas import is_loopback
+from openlakes_portal._auth.sessions import Session
+from openlakes_portal._host.portal import Portal
+from openlakes_portal._host.registry import may
+from openlakes_portal._http import metrics
+from openlakes_portal._http.asgi import call_asgi
+from openlakes_portal._http.call import EndpointRunner
+from openlakes_portal._http.documents import API_DOCUMENTS
+from openlakes_portal._http.limits import StreamCounter, TokenBuckets
+from openlakes_portal._http.problems import (
+    HeadersTooLarge,
+    MethodNotAllowed,
+    MisdirectedRequest,
+    internal_problem,
+    problem,
+)
+from openlakes_portal._http.request import HttpRequest
+from openlakes_portal._http.request_id import new_request_id
+from openlakes_portal._http.response import HeaderPolicy, Response, StreamResponse
+from openlakes_portal._http.routing import BoundAsgi, canonical_path
+from openlakes_portal.spi import Access, NotAllowed, NotFound, NotSignedIn, Permission, PortalError, Public, Unavailable
+
+log = structlog.get_logger("http")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+UNLIMITED = ("/api/live", "/api/ready")
+API = "/api/"
+
+
+class Dispatcher:
+    """ASGI 3: http, websocket (none yet: closed) and lifespan (the application's own)."""
+
+    def __init__(self, portal: Portal, documents: ASGIApp) -> None:
+        self._portal = portal
+        self._documents = documents
+        settings = portal.settings
+        self._limits = settings.limits
+        self._policy = HeaderPolicy(settings.server.public_url.startswith("https:"))
+        self._hosts, self._origins = _own_hosts(settings.server.public_url, settings.server.allowed_hosts)
+        self._loopback = is_loopback(urlsplit(settings.server.public_url).hostname or "")
+        self._by_session = TokenBuckets(self._limits.rate, self._limits.burst)
+        self._by_address = TokenBuckets(self._limits.anonymous_rate, self._limits.anonymous_burst)
+        self.streams = StreamCounter(self._limits.streams)
+        self._runner = EndpointRunner(portal)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request_id = new_request_id()
+        started = time.perf_counter()
+        request = HttpRequest(scope, receive, request_id, self._limits.body, self._limits.body_timeout)
+        sender = _Sender(send, self._policy, request_id, head=scope["method"] == "HEAD")
+        try:
+            answer = await self._serve(request, sender)
+        except PortalError as error:
+            answer = problem(error, request_id)
+            await self._record_denial(request, error)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.error("request failed", path=scope["path"][:200], error=repr(error), exc_info=error)
+            answer = internal_problem(request_id)
+        if answer is not None:
+            await sender.send(answer)
+        self._account(request, sender.status, time.perf_counter() - started)
+
+    async def _serve(self, request: HttpRequest, sender: "_Sender") -> Response | StreamResponse | None:
+        scope = request.scope
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        self._check_head(request)
+        path = canonical_path(scope.get("raw_path") or scope["path"].encode())
+        if scope["method"] not in METHODS:
+            raise MethodNotAllowed(scope["method"], list(METHODS))
+        await self._identify(request, path)
+        asgi = self._asgi(path)
+        if asgi is not None:
+            self._authorise(request, asgi.route.access)
+            self._guard(request, asgi.route.access)
+            await call_asgi(self._portal, asgi, request, path, sender.raw)
+            return None
+        match = self._portal.registry.routes.match(method, path) if path.startswith(API) else []
+        if isinstance(match, list):
+            if match:
+                raise MethodNotAllowed(method, match)
+            await self._document(request, path, sender)
+            return None
+        bound = match.bound
+        request.parameters, request.plugin_id, request.template = match.parameters, bound.plugin_id, bound.template
+        self._authorise(request, bound.access)
+        if method not in SAFE_METHODS:
+            self._guard(request, bound.access)
+        answer = await self._runner.run(bound, request)
+        if isinstance(answer, StreamResponse):
+            key = request.session.principal.identity if request.session else f"address {request.address}"
+            with self.streams.hold(key):
+                metrics.streams.set(self.streams.total)
+                try:
+                    await sender.stream(answer, request)
+                finally:
+                    metrics.streams.set(self.streams.total - 1)
+            return None
+        return answer
+
+    async def _document(self, request: HttpRequest, path: str, sender: "_Sender") -> None:
+        """Everything that is no route: the shell, its files, sign-in, metrics, keys."""
+        if path.startswith(API) and path not in API_DOCUMENTS:
+            raise NotFound("There is nothing at this address.")
+        request.template = path if path in API_DOCUMENTS else "(document)"
+        scope = {**request.scope, "path": path, "openlakes.request": request}
+        await self._documents(scope, request._receive, sender.raw)
+
+    def _asgi(self, path: str) -> BoundAsgi | None:
+        for template, bound in self._portal.registry.asgi.items():
+            if path == template or path.startswith(f"{template}/"):
+                return bound
+        return None
+
+    def _check_head(self, request: HttpRequest) -> None:
+        headers = request.scope["headers"]
+        if len(headers) > self._limits.header_count:
+            raise HeadersTooLarge(f"More than {self._limits.header_count} headers.")
+        if sum(len(k) + len(v) for k, v in headers) > self._limits.header_bytes:
+            raise HeadersTooLarge(f"More than {self._limits.header_bytes} bytes of headers.")
+        hosts = request.headers.getlist("host")
+        host = hosts[0].lower() if len(hosts) == 1 else ""
+        if host in self._hosts:
+            return
+        if self._loopback and host and is_loopback(_without_port(host)) and _is_ours(host):
+            return
+        raise MisdirectedRequest(
+            "This server does not answer for that host.", remedy="Use server.public_url, or add server.allowed_hosts."
+        )
+
+    async def _identify(self, request: HttpRequest, path: str) -> None:
+        """Find the session, and take from its rate (or the address's)."""
+        secret = request.cookie()
+        if secret is not None and path not in UNLIMITED:
+            known, session = self._portal.sessions.cached(secret)
+            request.session = session if known else await self._portal.sessions.resolve(secret)
+        if path in UNLIMITED:
+            return
+        if request.session is not None:
+            self._by_session.take(request.session.public_id)
+        else:
+            self._by_address.take(request.address)
+
+    def _authorise(self, request: HttpRequest, access: Access) -> None:
+        if isinstance(access, Public):
+            return
+        if request.session is None:
+            raise NotSignedIn("Sign in to use this.", remedy="Sign in at /signin.")
+        if not may(request.session.principal, access):
+            assert isinstance(access, Permission)
+            raise NotAllowed(
+                f"This needs the permission {access.name}: {access.description}.",
+                permission=access.name,
+                remedy="Ask a platform admin for a role that holds it.",
+            )
+
+    def _guard(self, request: HttpRequest, access: Access) -> None:
+        """A mutation must come from our own page, or from a client that is no browser."""
+        if request.scope["method"] in ("GET", "HEAD"):
+            return
+        headers = request.headers
+        check_origin(headers.get("origin"), headers.get("sec-fetch-site"), self.origins(request))
+        session: Session | None = request.session
+        if session is not None and not isinstance(access, Public):
+            check_csrf(headers.get("x-csrf-token"), session.csrf_token)
+        check_media_type(headers.get("content-type"))
+
+    def origins(self, request: HttpRequest) -> frozenset[str]:
+        """Origins that are this portal: its public one, and on loopback the one that the request was sent to."""
+        if not self._loopback:
+            return self._origins
+        return self._origins | {f"http://{request.headers.get('host', '').lower()}"}
+
+    async def _record_denial(self, request: HttpRequest, error: PortalError) -> None:
+        """Refusals of a known person are on record; a failing record does not change the answer."""
+        if not isinstance(error, NotAllowed) or request.session is None:
+            return
+        try:
+            await self._runner.record_denial(request, error)
+        except Unavailable as unavailable:
+            log.error("denial could not be recorded", error=unavailable.detail)
+
+    def _account(self, request: HttpRequest, status: int, seconds: float) -> None:
+        method = request.scope["method"] if request.scope["method"] in METHODS else "other"
+        template = request.template or "(none)"
+        metrics.requests.labels(request.plugin_id, template, method, str(status)).inc()
+        metrics.seconds.labels(request.plugin_id).observe(seconds)
+        quiet = status < 400 and method in SAFE_METHODS
+        write = log.debug if quiet else log.info
+        write("request", method=method, route=template, status=status, ms=round(seconds * 1000, 1))
+
+
+class _Sender:
+    """Sends one answer, with our headers on it; remembers its status."""
+
+    def __init__(self, send: Send, policy: HeaderPolicy, request_id: str, head: bool) -> None:
+        self._send = send
+        self._policy = policy
+        self._request_id = request_id
+        self._head = head
+        self.status = 499
+
+    async def send(self, answer: Response | StreamResponse) -> None:
+        """A whole answer."""
+        assert isinstance(answer, Response)
+        self.status = answer.status
+        headers = self._policy.headers(answer.headers, self._request_id, answer.cookies)
+        if answer.status not in (204, 304):
+            headers.append((b"content-length", str(len(answer.body)).encode()))
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if self._head or answer.status in (204, 304) else answer.body
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def stream(self, answer: StreamResponse, request: HttpRequest) -> None:
+        """An answer that goes on until its source ends or the client is gone."""
+        self.status = answer.status
+        headers = self._policy.headers(answer.headers, self._request_id)
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if self._head:
+            await self._send({"type": "http.response.body", "body": b""})
+            return
+        gone = asyncio.create_task(request.disconnected())
+        pump = asyncio.create_task(self._pump(answer))
+        try:
+            await asyncio.wait({gone, pump}, return_when=asyncio.FIRST_COMPLETED)
+            if pump.done():
+                pump.result()
+        finally:
+            for task in (gone, pump):
+                task.cancel()
+            await asyncio.gather(gone, pump, return_exceptions=True)
+
+    async def _pump(self, answer: StreamResponse) -> None:
+        source: Any = answer.source
+        try:
+            async for part in source:
+                await self._send({"type": "http.response.body", "body": part, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        finally:
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def raw(self, message: Any) -> None:
+        """A message of another ASGI application: our headers are added, and where it has its own, ours win."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given: dict[str, str] = {}
+            cookies: list[str] = []
+            for name, value in message.get("headers", ()):
+                key = name.decode("latin-1").lower()
+                if key == "set-cookie":
+                    cookies.append(value.decode("latin-1"))
+                else:
+                    given[key] = value.decode("latin-1")
+            message = {**message, "headers": self._policy.headers(given, self._request_id, cookies)}
+        elif message["type"] == "http.response.body" and self._head:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def _own_hosts(public_url: str, more: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    parts = urlsplit(public_url)
+    default = {"http": ":80", "https": ":443"}[parts.scheme]
+    netloc = parts.netloc.lower()
+    hosts = {netloc, netloc.removesuffix(default), *(host.lower() for host in more)}
+    return frozenset(hosts), frozenset({origin_of(public_url)})
+
+
+def _without_port(host: str) -> str:
+    return host[1 : host.index("]")] if host.startswith("[") and "]" in host else host.rsplit(":", 1)[0]
+
+
+def _is_ours(host: str) -> bool:
+    """On loopback: the machine itself or the portal's name, not an app's host (those are the gateway's)."""
+    name = _without_port(host)
+    return not name.endswith(".localhost") or name.count(".") == 1

@@ -1,0 +1,213 @@
+"""What is no route of the registry, served by Starlette: sign-in, the shell and its files, keys, metrics, probes.
+
+Each of these states who may use it in `DOCUMENTS`, from which the OpenAPI takes them.
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import Route, Router
+
+from openlakes_portal._audit.log import Entry
+from openlakes_portal._auth.guard import check_csrf, check_media_type, check_origin, origin_of
+from openlakes_portal._auth.personas import PERSONAS, identity_of
+from openlakes_portal._auth.sessions import COOKIE, Session
+from openlakes_portal._host.portal import Portal
+from openlakes_portal._host.registry import may
+from openlakes_portal._http import metrics
+from openlakes_portal._http.bootstrap import bootstrap, session_view
+from openlakes_portal._http.limits import TokenBuckets
+from openlakes_portal._http.openapi import build_openapi
+from openlakes_portal._http.problems import MethodNotAllowed, invalid
+from openlakes_portal._http.request import HttpRequest
+from openlakes_portal._http.shell import Shell
+from openlakes_portal.spi import NotAllowed, NotFound, NotSignedIn, Public, SignedIn, Unavailable
+
+API_DOCUMENTS = frozenset({"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json"})
+
+
+@dataclass(frozen=True)
+class Document:
+    """One address outside the registry, for the OpenAPI and the access matrix."""
+
+    method: str
+    path: str
+    summary: str
+    access: Public | SignedIn | str
+    responses: tuple[int, ...] = (200,)
+
+
+DOCUMENTS = (
+    Document("GET", "/api/live", "Whether the process runs", Public("probes have no session")),
+    Document("GET", "/api/ready", "Whether it can serve", Public("probes have no session"), (200, 503)),
+    Document("GET", "/api/openapi.json", "This description", Public("it holds no data")),
+    Document("GET", "/api/session", "Who is signed in", Public("it says whether somebody is"), (200, 401)),
+    Document("GET", "/api/bootstrap", "What the console needs to start", Public("the sign-in page needs it")),
+    Document("GET", "/auth/login", "Begin to sign in", Public("nobody is signed in yet"), (303,)),
+    Document("POST", "/auth/demo", "Sign in as a persona of the demo", Public("it is a sign-in"), (200, 404, 422)),
+    Document("POST", "/auth/logout", "Sign out", SignedIn("everybody may leave"), (204, 401)),
+    Document("GET", "/.well-known/jwks.json", "The keys that verify the portal's tokens", Public("public keys")),
+    Document("GET", "/metrics", "Prometheus metrics", "core:metrics:read", (200, 401, 403)),
+)
+
+
+class DemoSignIn(BaseModel):
+    """The body of POST /auth/demo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    persona: str
+
+
+Handler = Callable[[HttpRequest], Awaitable[StarletteResponse]]
+
+
+class Documents:
+    """The Starlette application behind the dispatcher."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._shell = Shell(portal)
+        per_minute = portal.settings.limits.sign_in
+        self._sign_ins = TokenBuckets(per_minute / 60, per_minute)
+        self._openapi: bytes | None = None
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/api/live", self._live),
+            ("GET", "/api/ready", self._ready),
+            ("GET", "/api/openapi.json", self._describe),
+            ("GET", "/api/session", self._session),
+            ("GET", "/api/bootstrap", self._bootstrap),
+            ("GET", "/auth/login", self._login),
+            ("POST", "/auth/demo", self._demo),
+            ("POST", "/auth/logout", self._logout),
+            ("GET", "/.well-known/jwks.json", self._jwks),
+            ("GET", "/metrics", self._metrics),
+        ]
+        routes = [Route(path, _endpoint(method, handler), methods=None) for method, path, handler in table]
+        routes.append(Route("/assets/{path:path}", _endpoint("GET", self._shell.core_asset), methods=None))
+        routes.append(Route("/plugins/{rest:path}", _endpoint("GET", self._shell.plugin_asset), methods=None))
+        routes.append(Route("/{path:path}", _endpoint("GET", self._shell.page), methods=None))
+        self.app = Router(routes, redirect_slashes=False)
+
+    async def _live(self, request: HttpRequest) -> StarletteResponse:
+        return _json({"status": "live"})
+
+    async def _ready(self, request: HttpRequest) -> StarletteResponse:
+        if not self._portal.ready or self._portal.stopping.is_set():
+            raise Unavailable("The portal is starting or stopping.", retry_after=1)
+        await self._portal.database.ping()
+        return _json({"status": "ready"})
+
+    async def _describe(self, request: HttpRequest) -> StarletteResponse:
+        if self._openapi is None:
+            self._openapi = to_json(build_openapi(self._portal.registry, DOCUMENTS))
+        return StarletteResponse(self._openapi, media_type="application/json")
+
+    async def _session(self, request: HttpRequest) -> StarletteResponse:
+        if request.session is None:
+            raise NotSignedIn("Nobody is signed in.", remedy="Sign in at /signin.")
+        return _json(session_view(request.session))
+
+    async def _bootstrap(self, request: HttpRequest) -> StarletteResponse:
+        return _json(bootstrap(self._portal, request.session))
+
+    async def _login(self, request: HttpRequest) -> StarletteResponse:
+        target = "/signin" if self._portal.settings.auth.mode == "demo" else None
+        if target is None:
+            raise Unavailable(
+                "Signing in by an identity provider is not part of this version.",
+                remedy="See docs/roadmap.md; `auth.mode: demo` works on loopback.",
+                retry_after=None,
+            )
+        return StarletteResponse(status_code=303, headers={"location": target})
+
+    async def _demo(self, request: HttpRequest) -> StarletteResponse:
+        if self._portal.settings.auth.mode != "demo":
+            raise NotFound("There is nothing at this address.")
+        check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), self._origins(request))
+        check_media_type(request.headers.get("content-type"))
+        self._sign_ins.take(request.address)
+        try:
+            wanted = DemoSignIn.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise invalid(error) from None
+        persona = next((p for p in PERSONAS if p.id == wanted.persona), None)
+        if persona is None:
+            raise NotFound(
+                "There is no such persona.", remedy="Personas are: " + ", ".join(p.id for p in PERSONAS) + "."
+            )
+        if request.session is not None:
+            await self._portal.sessions.end(request.session)
+        secret, session = await self._portal.sessions.create(identity_of(persona))
+        await self._record("core.session.started", request, session)
+        answer = _json(session_view(session))
+        age = int(self._portal.settings.auth.session.absolute_timeout)
+        answer.headers["set-cookie"] = _cookie(secret, age)
+        return answer
+
+    async def _logout(self, request: HttpRequest) -> StarletteResponse:
+        check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), self._origins(request))
+        if request.session is None:
+            raise NotSignedIn("Nobody is signed in.")
+        check_csrf(request.headers.get("x-csrf-token"), request.session.csrf_token)
+        await self._record("core.session.ended", request, request.session)
+        await self._portal.sessions.end(request.session)
+        return StarletteResponse(status_code=204, headers={"set-cookie": _cookie("", 0), "clear-site-data": '"cache"'})
+
+    async def _record(self, action: str, request: HttpRequest, session: Session) -> None:
+        entry = Entry(action, request.id, session.principal, session.public_id, request.address)
+        await self._portal.audit.write(entry, "event", "ok")
+
+    async def _jwks(self, request: HttpRequest) -> StarletteResponse:
+        answer = _json(self._portal.issuer.jwks())
+        answer.headers["cache-control"] = "public, max-age=300"
+        return answer
+
+    async def _metrics(self, request: HttpRequest) -> StarletteResponse:
+        permission = self._portal.registry.permissions["core:metrics:read"]
+        principal = request.session.principal if request.session else None
+        if not may(principal, permission) and not self._is_trusted(request.address):
+            if principal is None:
+                raise NotSignedIn("Metrics need the permission core:metrics:read or a trusted address.")
+            raise NotAllowed("Metrics need the permission core:metrics:read.", permission="core:metrics:read")
+        return StarletteResponse(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        networks = self._portal.settings.server.metrics_addresses
+        return any(peer in ipaddress.ip_network(network, strict=False) for network in networks)
+
+    def _origins(self, request: HttpRequest) -> frozenset[str]:
+        public = origin_of(self._portal.settings.server.public_url)
+        if self._portal.settings.auth.mode != "demo":
+            return frozenset({public})
+        return frozenset({public, f"http://{request.headers.get('host', '').lower()}"})
+
+
+def _endpoint(method: str, handler: Handler) -> Callable[[StarletteRequest], Awaitable[StarletteResponse]]:
+    async def endpoint(request: StarletteRequest) -> StarletteResponse:
+        ours: HttpRequest = request.scope["openlakes.request"]
+        ours.parameters = {k: str(v) for k, v in request.path_params.items()}
+        sent = "GET" if ours.method == "HEAD" else ours.method
+        if sent != method:
+            raise MethodNotAllowed(ours.method, [method])
+        return await handler(ours)
+
+    return endpoint
+
+
+def _json(value: Any) -> StarletteResponse:
+    return StarletteResponse(to_json(value), media_type="application/json")
+
+
+def _cookie(secret: str, max_age: int) -> str:
+    return f"{COOKIE}={secret}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax"
