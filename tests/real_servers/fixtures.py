@@ -1,1 +1,35 @@
-"""Fixtures over the real servers."""
+"""Fixtures over the real servers: each server starts once a run, when the first test asks for it."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from real_servers import postgres, trino
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """A running PostgreSQL 18."""
+    # Not pytest's own folder: another account must be able to enter it.
+    with tempfile.TemporaryDirectory(prefix="openlakes-postgres-") as folder, postgres.running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """Address of an empty PostgreSQL database that only this test sees."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def trino_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trino.TrinoServer]:
+    """A running Trino 476 with the catalogs `tpch` and `memory`; skipped only where it cannot be fetched."""
+    try:
+        home = trino.installed()
+    except trino.NotAvailable as reason:
+        pytest.skip(f"no real Trino here: {reason}")
+    with trino.running(home, tmp_path_factory.mktemp("trino")) as server:
+        yield server
