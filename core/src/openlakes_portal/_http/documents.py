@@ -29,6 +29,7 @@ from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.shell import Shell
 from openlakes_portal.spi import NotAllowed, NotFound, NotSignedIn, Public, SignedIn, Unavailable
 
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 API_DOCUMENTS = frozenset({"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json"})
 
 
@@ -89,10 +90,10 @@ class Documents:
             ("GET", "/.well-known/jwks.json", self._jwks),
             ("GET", "/metrics", self._metrics),
         ]
-        routes = [Route(path, _endpoint(method, handler), methods=None) for method, path, handler in table]
-        routes.append(Route("/assets/{path:path}", _endpoint("GET", self._shell.core_asset), methods=None))
-        routes.append(Route("/plugins/{rest:path}", _endpoint("GET", self._shell.plugin_asset), methods=None))
-        routes.append(Route("/{path:path}", _endpoint("GET", self._shell.page), methods=None))
+        routes = [Route(path, _endpoint(method, handler), methods=METHODS) for method, path, handler in table]
+        routes.append(Route("/assets/{path:path}", _endpoint("GET", self._shell.core_asset), methods=METHODS))
+        routes.append(Route("/plugins/{rest:path}", _endpoint("GET", self._shell.plugin_asset), methods=METHODS))
+        routes.append(Route("/{path:path}", _endpoint("GET", self._shell.page), methods=METHODS))
         self.app = Router(routes, redirect_slashes=False)
 
     async def _live(self, request: HttpRequest) -> StarletteResponse:

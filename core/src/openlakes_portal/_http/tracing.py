@@ -15,6 +15,7 @@ def start(endpoint: str, modules: Mapping[str, Any]) -> Callable[[], None]:
     provider = TracerProvider(resource=Resource.create({"service.name": "openlakes-portal"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
     trace.set_tracer_provider(provider)
+
     def stop() -> None:
         provider.shutdown()
 
