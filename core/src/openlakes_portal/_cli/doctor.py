@@ -1,0 +1,132 @@
+"""`openlakes doctor`: configuration, data directory, database, plugins; what is wrong and what to do."""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from openlakes_portal._cli.common import load_or_explain
+from openlakes_portal._cli.plugin import load_records
+from openlakes_portal._cli.serve import check
+from openlakes_portal._settings.load import LoadedSettings
+from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.migrate import HEAD, current_revision
+from openlakes_portal.spi import Unavailable
+
+LOW_DISK = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing that was looked at."""
+
+    subject: str
+    state: Literal["ok", "advice", "wrong"]
+    words: str
+    remedy: str = ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Look at everything; 1 where something is wrong."""
+    parser = argparse.ArgumentParser("openlakes doctor", description="What is wrong, and what to do.")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (default: $OPENLAKES_CONFIG)")
+    parser.add_argument("--json", action="store_true", help="for a machine to read")
+    options = parser.parse_args(arguments)
+    loaded = load_or_explain(options.config)
+    if loaded is None:
+        return 1
+    found = [
+        *_configuration(loaded),
+        *_data_dir(loaded),
+        *asyncio.run(_database(loaded)),
+        *_console(),
+        *_plugins(loaded),
+    ]
+    if options.json:
+        print(json.dumps([asdict(d) for d in found], indent=2))
+    else:
+        for item in found:
+            print(f"{item.state:<6}  {item.subject}: {item.words}")
+            if item.remedy:
+                print(f"        {item.remedy}")
+    return 1 if any(d.state == "wrong" for d in found) else 0
+
+
+def _configuration(loaded: LoadedSettings) -> Iterator[Diagnosis]:
+    settings = loaded.settings
+    problem = check(settings)
+    if problem:
+        yield Diagnosis("configuration", "wrong", problem)
+    else:
+        yield Diagnosis("configuration", "ok", f"auth.mode {settings.auth.mode}, {settings.server.public_url}")
+    if settings.database.url is not None and settings.security.key is None:
+        yield Diagnosis(
+            "security.key",
+            "advice",
+            "is not set, and the database may serve more than one replica",
+            "Set security.key to a secret reference: replicas must share one key.",
+        )
+
+
+def _data_dir(loaded: LoadedSettings) -> Iterator[Diagnosis]:
+    path = loaded.settings.server.data_dir
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".doctor-{os.getpid()}"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        yield Diagnosis("data directory", "wrong", f"{path}: {error.strerror}", "Make it writable for this user.")
+        return
+    free = shutil.disk_usage(path).free
+    if free < LOW_DISK:
+        yield Diagnosis("data directory", "wrong", f"{path} has {free // 2**20} MiB left", "Free some disk space.")
+    else:
+        yield Diagnosis("data directory", "ok", f"{path}, {free // 2**30} GiB free")
+
+
+async def _database(loaded: LoadedSettings) -> list[Diagnosis]:
+    settings = loaded.settings
+    url = settings.database.url.get_secret_value() if settings.database.url else None
+    try:
+        database = Database(database_url(url, settings.server.data_dir), busy_timeout=settings.database.busy_timeout)
+    except Exception as error:
+        return [Diagnosis("database", "wrong", f"database.url cannot be used: {type(error).__name__}")]
+    kind = database.url.get_backend_name()
+    try:
+        await database.ping()
+        revision = await current_revision(database)
+    except (Unavailable, OSError, socket.gaierror) as error:
+        return [
+            Diagnosis("database", "wrong", f"{kind} does not answer: {error}", "Start it, or correct database.url.")
+        ]
+    finally:
+        await database.close()
+    if revision is None:
+        return [Diagnosis("database", "ok", f"{kind} answers and is empty; the first start makes the tables")]
+    if revision != HEAD:
+        return [Diagnosis("database", "advice", f"{kind} is at revision {revision}, this version needs {HEAD}")]
+    return [Diagnosis("database", "ok", f"{kind} answers, revision {revision}")]
+
+
+def _console() -> Iterator[Diagnosis]:
+    if (files("openlakes_portal") / "static" / "index.html").is_file():
+        yield Diagnosis("console", "ok", "built")
+    else:
+        yield Diagnosis("console", "wrong", "not built", "Run `make demo` in the checkout, or install the wheel.")
+
+
+def _plugins(loaded: LoadedSettings) -> Iterator[Diagnosis]:
+    for record in load_records(loaded):
+        subject = f"plugin {record.id}"
+        if record.state == "quarantined":
+            yield Diagnosis(subject, "wrong", f"quarantined at {record.stage}: {record.reason}", record.remedy or "")
+        else:
+            yield Diagnosis(subject, "ok", f"{record.version} {record.state}")
