@@ -32,7 +32,8 @@ def lint(checkout: Checkout) -> int:
 def typed(checkout: Checkout) -> list[Path]:
     """What mypy reads: our packages, their tests, and the tools."""
     folders = [part for each in checkout.distributions for part in (each / "src", each / "tests")]
-    folders += [checkout.root / "tools", checkout.root / "tests", checkout.root / "core" / "hatch_build.py"]
+    folders += [checkout.root / "tools", checkout.root / "tests", checkout.root / "charts"]
+    folders += [checkout.root / "conftest.py", checkout.root / "core" / "hatch_build.py"]
     return [folder for folder in folders if folder.is_file() or any(folder.rglob("*.py"))]
 
 
