@@ -66,11 +66,19 @@ class Portal:
 
     async def start(self) -> None:
         """Database, plugins, their lifespans, the frozen registry, the watch; then `ready`."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self.ready = True
+
+    async def _start(self) -> None:
+        self._stack.push_async_callback(self.database.close)
         if self.settings.database.migrate:
             await migrate(self.database)
         else:
             await check(self.database)
-        self._stack.push_async_callback(self.database.close)
         self.journal.open()
         self._stack.callback(self.journal.close)
         self.audit = AuditLog(self.database)
@@ -98,7 +106,6 @@ class Portal:
         self.monitor.start()
         self._stack.push_async_callback(self._stop_watching)
         self._sweeper = asyncio.create_task(self._sweep())
-        self.ready = True
 
     async def stop(self) -> None:
         """Leave everything in reverse order; each plugin's lifespan within its deadline."""

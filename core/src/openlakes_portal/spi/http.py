@@ -21,7 +21,8 @@ from openlakes_portal.spi.access import Access, Permission, Principal, Public, S
 
 T = TypeVar("T")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-ROUTE_PATH = re.compile(r"^(?:[A-Za-z0-9._-]+|\{[a-z_]+\})(?:/(?:[A-Za-z0-9._-]+|\{[a-z_]+\}))*$|^$")
+_SEGMENT = r"(?:(?!\.+(?:/|$))[A-Za-z0-9._-]+|\{[a-z_]+\})"
+ROUTE_PATH = re.compile(rf"^(?:{_SEGMENT}(?:/{_SEGMENT})*)?$")
 """Relative to the plugin's prefix: `report`, `queries/{id}`; each `{name}` is one non-empty segment."""
 
 
