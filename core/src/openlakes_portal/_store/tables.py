@@ -48,8 +48,8 @@ class UtcTime(TypeDecorator[datetime]):
 sessions = Table(
     "sessions",
     metadata,
-    Column("id_hash", String(64), primary_key=True, comment="SHA-256 of the cookie's opaque id"),
-    Column("public_id", String(36), nullable=False, unique=True, comment="Name of the session in lists and audit"),
+    Column("id_hash", String(64), primary_key=True),  # SHA-256 of the cookie's opaque id
+    Column("public_id", String(36), nullable=False, unique=True),  # Name of the session in lists and audit
     Column("issuer", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("username", Text, nullable=False),
@@ -59,7 +59,7 @@ sessions = Table(
     Column("csrf_token", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
-    Column("expires_at", UtcTime, nullable=False, comment="The absolute end"),
+    Column("expires_at", UtcTime, nullable=False),  # The absolute end
     Index("ix_sessions_identity", "issuer", "subject"),
     Index("ix_sessions_expires_at", "expires_at"),
 )
@@ -69,12 +69,12 @@ audit_records = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("at", UtcTime, nullable=False),
-    Column("actor", Text, nullable=False, comment="issuer#subject, or 'anonymous'"),
+    Column("actor", Text, nullable=False),  # issuer#subject, or 'anonymous'
     Column("actor_name", Text, nullable=False),
     Column("session", String(36)),
     Column("action", Text, nullable=False),
     Column("object", Text, nullable=False),
-    Column("phase", String(16), nullable=False, comment="intent, outcome or event"),
+    Column("phase", String(16), nullable=False),  # intent, outcome or event
     Column("result", Text, nullable=False),
     Column("request_id", String(36), nullable=False),
     Column("address", Text),
@@ -94,7 +94,7 @@ documents = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
-    Column("sequence", String(40), nullable=False, comment="Sorts by time of creation, unique"),
+    Column("sequence", String(40), nullable=False),  # Sorts by time of creation, unique
     Column("data", JSON, nullable=False),
     Index("ix_documents_list", "plugin", "collection", "sequence"),
     Index("ix_documents_owner", "plugin", "collection", "owner", "sequence"),
@@ -103,11 +103,11 @@ documents = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("owner", String(64), primary_key=True, comment="SHA-256 of identity, method and path"),
+    Column("owner", String(64), primary_key=True),  # SHA-256 of identity, method and path
     Column("key", String(128), primary_key=True),
     Column("request_hash", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    Column("status", Integer, comment="NULL while the first request still runs"),
+    Column("status", Integer),  # NULL while the first request still runs
     Column("headers", JSON),
     Column("body", LargeBinary),
     Index("ix_idempotency_keys_created_at", "created_at"),

@@ -1,0 +1,335 @@
+"""The store, the same tests on SQLite and on PostgreSQL: documents, audit, idempotency, sessions, migrations."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+from openlakes_portal._audit.log import AuditLog, Entry
+from openlakes_portal._auth.sessions import Sessions
+from openlakes_portal._rbac.policy import Identity, build_policy
+from openlakes_portal._settings.model import RoleBinding, SessionSettings
+from openlakes_portal._store import migrate as migrations
+from openlakes_portal._store.clock import now
+from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.documents import StoredDocuments
+from openlakes_portal._store.idempotency import Claim, IdempotencyStore, KeptAnswer
+from openlakes_portal.spi import Conflict, InvalidInput, NotFound, Permission, PreconditionFailed, Unavailable
+
+ANNA = Identity("https://idp.example", "1", "anna", "Anna", groups=("staff",))
+READ = Permission("core:x:read", "Read", roles=("viewer",))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield database_url(None, tmp_path)
+    else:
+        yield database_url(request.getfixturevalue("postgres_url"), tmp_path)
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """A migrated database."""
+    opened = Database(url)
+    await migrations.migrate(opened)
+    yield opened
+    await opened.close()
+
+
+async def test_a_document_is_kept_with_owner_and_version(database: Database) -> None:
+    documents = StoredDocuments(database, "acme", "notes")
+    made = await documents.create({"text": "é", "n": 1}, owner="anna")
+    assert (made.version, made.owner) == (1, "anna")
+    changed = await documents.update(made.id, {"text": "b"}, expected_version=1)
+    assert changed.version == 2
+    found = await documents.get(made.id)
+    assert found is not None
+    assert (found.data, found.version, found.created_at) == ({"text": "b"}, 2, made.created_at)
+    with pytest.raises(PreconditionFailed):
+        await documents.update(made.id, {}, expected_version=1)
+    with pytest.raises(PreconditionFailed):
+        await documents.delete(made.id, expected_version=1)
+    assert await documents.delete(made.id, expected_version=2)
+    assert not await documents.delete(made.id)
+    with pytest.raises(NotFound):
+        await documents.update(made.id, {})
+
+
+async def test_collections_and_plugins_do_not_see_each_other(database: Database) -> None:
+    await StoredDocuments(database, "acme", "notes").create({"x": 1}, owner="anna", id="same")
+    assert await StoredDocuments(database, "acme", "other").get("same") is None
+    assert await StoredDocuments(database, "evil", "notes").get("same") is None
+    with pytest.raises(Conflict):
+        await StoredDocuments(database, "acme", "notes").create({"x": 1}, owner="bob", id="same")
+
+
+async def test_lists_go_page_by_page_without_gaps_or_repeats(database: Database) -> None:
+    documents = StoredDocuments(database, "acme", "notes")
+    for number in range(7):
+        await documents.create({"n": number}, owner="anna" if number % 2 else "bob")
+    seen, cursor = [], None
+    while True:
+        page = await documents.list(limit=3, cursor=cursor)
+        seen += [d.data["n"] for d in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [6, 5, 4, 3, 2, 1, 0]
+    assert [d.data["n"] for d in (await documents.list(owner="anna", newest_first=False)).items] == [1, 3, 5]
+    assert await documents.prune(owner="bob", keep=1) == 3
+    assert [d.data["n"] for d in (await documents.list(owner="bob")).items] == [6]
+
+
+async def test_bad_documents_are_refused(database: Database) -> None:
+    documents = StoredDocuments(database, "acme", "notes")
+    with pytest.raises(InvalidInput, match="1048576"):
+        await documents.create({"x": "y" * 1_100_000}, owner="anna")
+    with pytest.raises(InvalidInput, match="JSON"):
+        await documents.create({"x": float("nan")}, owner="anna")
+    with pytest.raises(InvalidInput):
+        await documents.create({}, owner="anna", id="../x")
+
+
+async def test_concurrent_updates_lose_nothing(database: Database) -> None:
+    documents = StoredDocuments(database, "acme", "notes")
+    made = await documents.create({"n": 0}, owner="anna")
+
+    async def increment() -> None:
+        while True:
+            current = await documents.get(made.id)
+            assert current is not None
+            try:
+                await documents.update(made.id, {"n": current.data["n"] + 1}, expected_version=current.version)
+                return
+            except PreconditionFailed:
+                continue
+
+    await asyncio.gather(*(increment() for _ in range(12)))
+    final = await documents.get(made.id)
+    assert final is not None
+    assert final.data == {"n": 12}
+
+
+async def test_audit_records_are_one_line_and_read_newest_first(database: Database) -> None:
+    log = AuditLog(database)
+    hostile = "a\r\nb\x1b[31m\u2028\u202ec\ud800"
+    await log.write(Entry("acme.thing", "r1", object=hostile, details={"agent": hostile}), "intent", "started")
+    await log.write(Entry("acme.thing", "r1"), "outcome", "done")
+    await log.write(Entry("core.other", "r2"), "event", "ok")
+    page = await log.read(limit=2)
+    assert [r.phase for r in page.items] == ["event", "outcome"]
+    rest = await log.read(limit=2, cursor=page.next_cursor)
+    assert [r.phase for r in rest.items] == ["intent"]
+    stored = rest.items[0].object + rest.items[0].details["agent"]
+    assert all(c.isprintable() for c in stored)
+    assert [r.request_id for r in (await log.read(action="core.")).items] == ["r2"]
+    assert len((await log.read(request_id="r1")).items) == 2
+
+
+async def test_an_idempotency_key_gives_the_first_answer_again(database: Database) -> None:
+    store = IdempotencyStore(database, ttl=60)
+    claim = await store.begin("anna", "POST", "/x", "k", b"body")
+    assert isinstance(claim, Claim)
+    with pytest.raises(Conflict):
+        await store.begin("anna", "POST", "/x", "k", b"body")
+    await store.finish(claim, 201, {"location": "/x/1"}, b"made")
+    again = await store.begin("anna", "POST", "/x", "k", b"body")
+    assert again == KeptAnswer(201, {"location": "/x/1"}, b"made")
+    with pytest.raises(InvalidInput):
+        await store.begin("anna", "POST", "/x", "k", b"other body")
+    assert isinstance(await store.begin("bob", "POST", "/x", "k", b"other body"), Claim)
+
+
+async def test_a_failed_request_frees_its_key(database: Database) -> None:
+    store = IdempotencyStore(database, ttl=60)
+    claim = await store.begin("anna", "POST", "/x", "k", b"")
+    assert isinstance(claim, Claim)
+    await store.finish(claim, 503, {}, b"")
+    assert isinstance(await store.begin("anna", "POST", "/x", "k", b""), Claim)
+
+
+async def test_of_many_requests_with_one_key_exactly_one_runs(database: Database) -> None:
+    store = IdempotencyStore(database, ttl=60)
+
+    async def attempt() -> bool:
+        try:
+            return isinstance(await store.begin("anna", "POST", "/x", "k", b""), Claim)
+        except Conflict:
+            return False
+
+    assert sum(await asyncio.gather(*(attempt() for _ in range(10)))) == 1
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.at = now()
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def sessions(database: Database, clock: Clock) -> Sessions:
+    policy = build_policy([READ], (RoleBinding(role="viewer", group="staff"),))
+    return Sessions(database, policy, SessionSettings(idle_timeout=600, absolute_timeout=3600), clock)
+
+
+async def test_a_session_is_known_by_its_cookie_on_every_replica(database: Database) -> None:
+    clock = Clock()
+    here, there = sessions(database, clock), sessions(database, clock)
+    secret, session = await here.create(ANNA)
+    other = await there.resolve(secret)
+    assert other is not None
+    assert other.principal == session.principal
+    assert other.principal.permissions == {"core:x:read"}
+    assert await there.resolve(secret + "x") is None
+    async with database.read() as connection:
+        stored = (await connection.execute(text("SELECT * FROM sessions"))).one()
+    assert secret not in repr(stored), "the store must hold the hash only"
+
+
+async def test_sessions_end_by_idleness_and_in_any_case(database: Database) -> None:
+    clock = Clock()
+    idle, busy = sessions(database, clock), sessions(database, clock)
+    secret, _ = await idle.create(ANNA)
+    clock.at += timedelta(seconds=700)
+    assert await sessions(database, clock).resolve(secret) is None
+    secret, _ = await busy.create(ANNA)
+    for _ in range(8):
+        clock.at += timedelta(seconds=400)
+        assert await sessions(database, clock).resolve(secret) is not None, "a busy session stays"
+    clock.at += timedelta(seconds=401)
+    assert await sessions(database, clock).resolve(secret) is None, "polling cannot extend the absolute end"
+
+
+async def test_an_ended_session_is_dead_at_once_and_told_to_who_listens(database: Database) -> None:
+    clock = Clock()
+    service = sessions(database, clock)
+    told = []
+
+    async def hear(principal: object) -> None:
+        told.append(principal)
+
+    service.on_end(hear)
+    secret, session = await service.create(ANNA)
+    await service.end(session)
+    assert await service.resolve(secret) is None
+    assert session.ended.is_set()
+    assert told == [session.principal]
+    second, _ = await service.create(ANNA)
+    clock.at += timedelta(hours=2)
+    assert await service.sweep() == 1
+    assert len(told) == 2
+    assert await service.resolve(second) is None
+
+
+async def test_a_warm_request_asks_the_database_nothing(database: Database) -> None:
+    """P10."""
+    service = sessions(database, Clock())
+    secret, _ = await service.create(ANNA)
+    before = database.queries
+    for _ in range(100):
+        assert await service.resolve(secret) is not None
+    assert database.queries == before
+
+
+async def test_the_schema_of_the_migrations_is_the_schema_of_the_tables(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    from openlakes_portal._store.tables import metadata
+
+    async with database.read() as connection:
+        difference = await connection.run_sync(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+    assert difference == []
+    assert ScriptDirectory.from_config(migrations.alembic_config()).get_current_head() == migrations.HEAD
+
+
+async def test_a_database_from_the_future_is_refused(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Unavailable, match="9999"):
+        await migrations.migrate(database)
+
+
+def _migrate_in_process(url: str, results: "multiprocessing.Queue[bool]") -> None:
+    async def run() -> bool:
+        database = Database(url, busy_timeout=20)
+        try:
+            return await migrations.migrate(database)
+        finally:
+            await database.close()
+
+    results.put(asyncio.run(run()))
+
+
+@pytest.mark.slow
+def test_of_three_starters_exactly_one_migrates(url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[bool] = context.Queue()
+    starters = [context.Process(target=_migrate_in_process, args=(url, results)) for _ in range(3)]
+    for starter in starters:
+        starter.start()
+    done = [results.get(timeout=60) for _ in starters]
+    for starter in starters:
+        starter.join(30)
+    assert sorted(done) == [False, False, True]
+
+
+def _die_in_the_middle(url: str) -> None:
+    """Run the migration and kill this process after the tables were made, before the commit."""
+
+    async def run() -> None:
+        database = Database(url)
+        upgrade = migrations._upgrade
+
+        def upgrade_and_die(connection: object) -> bool:
+            upgrade(connection)  # type: ignore[arg-type]
+            os.kill(os.getpid(), signal.SIGKILL)
+            return True
+
+        migrations._upgrade = upgrade_and_die  # type: ignore[assignment]
+        await migrations.migrate(database)
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+async def test_a_migration_that_is_killed_in_the_middle_leaves_nothing_and_runs_clean_again(url: str) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_die_in_the_middle, args=(url,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    database = Database(url)
+    try:
+        async with database.read() as connection:
+            assert await connection.run_sync(lambda c: inspect(c).get_table_names()) == []
+        assert await migrations.migrate(database)
+        assert await migrations.current_revision(database) == migrations.HEAD
+    finally:
+        await database.close()
+
+
+async def test_a_locked_database_is_503_in_bounded_time(tmp_path: Path) -> None:
+    """M77 for the embedded database."""
+    url = database_url(None, tmp_path)
+    holder, other = Database(url), Database(url, busy_timeout=0.2)
+    await migrations.migrate(holder)
+    async with holder.write():
+        with pytest.raises(Unavailable, match="database"):
+            async with other.write():
+                pass
+    async with other.write():
+        pass
+    await holder.close()
+    await other.close()
