@@ -1,0 +1,88 @@
+"""What the portal and a worker say to each other: one JSON line each, the job in, messages out.
+
+Secrets (a catalog's credential) travel on the worker's standard input only: never in its arguments or environment,
+which other processes can read.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import cast
+
+from openlakes_portal.spi import QueryError, ResultColumn
+from openlakes_portal.spi.sql import ErrorKind, Scalar
+
+Line = bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one statement may use; bytes, rows, threads."""
+
+    memory: int
+    threads: int
+    temp: int
+    rows: int | None
+    spool: int
+    cell: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One statement of one principal. `catalogs` are pyiceberg's properties by name, `grants` what may be read."""
+
+    sql: str
+    spool: str
+    scratch: str
+    limits: Limits
+    catalogs: dict[str, dict[str, str]]
+    grants: str
+    user: str
+    catalog: str | None = None
+    schema: str | None = None
+    parameters: dict[str, Scalar] = field(default_factory=dict)
+
+    def encoded(self) -> "Line":
+        """One line for the worker's standard input."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: "Line") -> "Job":
+        """What `encoded` made."""
+        raw = json.loads(line)
+        return cls(**{**raw, "limits": Limits(**raw["limits"])})
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a worker says: `kind` is `ready`, `columns`, `progress`, `finished` or `failed`."""
+
+    kind: str
+    rows: int = 0
+    bytes: int = 0
+    progress: float | None = None
+    truncated: bool = False
+    columns: tuple[ResultColumn, ...] = ()
+    error: QueryError | None = None
+
+    def encoded(self) -> "Line":
+        """One line for the worker's standard output."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: "Line") -> "Message":
+        """What `encoded` made."""
+        raw = json.loads(line)
+        error = raw.pop("error")
+        columns = tuple(ResultColumn(**column) for column in raw.pop("columns"))
+        return cls(**raw, columns=columns, error=_error(error) if error else None)
+
+
+def _error(raw: dict[str, str | int | None]) -> QueryError:
+    line, column = raw["line"], raw["column"]
+    return QueryError(
+        message=str(raw["message"]),
+        kind=cast(ErrorKind, raw["kind"]),
+        line=int(line) if line is not None else None,
+        column=int(column) if column is not None else None,
+        engine_code=str(raw["engine_code"]) if raw["engine_code"] is not None else None,
+    )

@@ -1,0 +1,62 @@
+"""Limits that the operating system keeps on a worker, beside DuckDB's own.
+
+DuckDB counts its own buffers; Arrow's, Parquet's and the interpreter's memory it does not know. So a watcher reads
+the resident size and ends the process before it harms the machine; where even that is too slow, the kernel does.
+"""
+
+import contextlib
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable
+
+WATCH = 0.05
+GRACE = 2 * 1024**3
+"""Address space that is reserved and never touched: stacks, allocator arenas, shared code."""
+
+
+def apply(memory: int, spool: int, temp: int) -> None:
+    """Bounds for this process: its data, the size of a file, open files; the first to go when memory is short."""
+    _lower(resource.RLIMIT_DATA, 2 * memory + GRACE)
+    _lower(resource.RLIMIT_FSIZE, max(spool, temp) + 64 * 1024**2)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NOFILE, 1024)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
+
+
+def _lower(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY or value < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (value, value))
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory and its own (shared library pages not counted)."""
+    with open("/proc/self/statm", "rb") as file:
+        _, pages, shared = file.read().split()[:3]
+    return (int(pages) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+
+
+def watch(memory: int, exceeded: Callable[[], None]) -> None:
+    """Call `exceeded` from a thread once the process is larger than `memory`."""
+
+    def look() -> None:
+        while resident() <= memory:
+            time.sleep(WATCH)
+        exceeded()
+
+    threading.Thread(target=look, name="memory", daemon=True).start()
+
+
+def end_with_parent(descriptor: int) -> None:
+    """End this process as soon as its standard input closes: whoever started it is gone, or wants it gone."""
+
+    def look() -> None:
+        while os.read(descriptor, 4096):
+            pass
+        os._exit(3)
+
+    threading.Thread(target=look, name="parent", daemon=True).start()

@@ -1,0 +1,176 @@
+"""The worker process: one statement, then it ends. `python -I -m openlakes_portal_trino.embedded.worker`.
+
+It imports everything, says `ready`, reads one job from standard input, writes the result into the job's spool file and
+says how far it is on standard output (embedded/job.py). What anything else prints goes to standard error.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa  # type: ignore[import-untyped]
+from pyiceberg.exceptions import NotInstalledError
+
+from openlakes_portal.spi import QueryError, ResultColumn
+from openlakes_portal_trino import parameters
+from openlakes_portal_trino.embedded import exact, limits
+from openlakes_portal_trino.embedded.attach import Attachment, connect
+from openlakes_portal_trino.embedded.errors import translated, without
+from openlakes_portal_trino.embedded.job import Job, Message
+from openlakes_portal_trino.embedded.refusal import Refused
+from openlakes_portal_trino.embedded.statement import ReadStatement, read
+from openlakes_portal_trino.spool import SpoolLimits, SpoolWriter
+
+REPORT = 0.1
+DUCKDB_SHARE = 0.6
+"""DuckDB's part of the memory limit; the rest is for Arrow, Parquet and the interpreter."""
+
+CELLS = 400_000
+"""Values of one batch, about: wide results have fewer rows in each."""
+
+Say = Callable[[Message], None]
+
+
+class Talk:
+    """Messages to the portal, from any thread, whole lines."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def say(self, message: Message) -> None:
+        """One message; what comes after the last one is dropped."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = message.kind in ("finished", "failed")
+            line = message.encoded()
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+
+
+def run(job: Job, say: Say) -> Message:
+    """Run one statement; the message is the end. Raises `Refused` and DuckDB's errors."""
+    memory = int(job.limits.memory * DUCKDB_SHARE)
+    connection = connect(memory, job.limits.threads, job.limits.temp)
+    statement = _bound(job, connection)
+    Attachment(connection, job).attach(statement)
+    try:
+        reader, columns = _started(connection, statement, job)
+        return _spool(connection, reader, columns, job, say)
+    except duckdb.Error as error:
+        raise Refused(translated(error, job.sql, statement.shift, _hidden(job))) from error
+
+
+def _bound(job: Job, connection: duckdb.DuckDBPyConnection) -> ReadStatement:
+    """The statement with DuckDB's own placeholders, each of which has a value."""
+    found = parameters.placeholders(job.sql, "duckdb")
+    statement = read(connection, parameters.as_names(job.sql, found))
+    places = [parameters.Placeholder(name, 0, 0) for name in sorted(statement.parameters)]
+    parameters.check(places, job.parameters)
+    return statement
+
+
+def _started(
+    connection: duckdb.DuckDBPyConnection, statement: ReadStatement, job: Job
+) -> tuple[pa.RecordBatchReader, tuple[ResultColumn, ...]]:
+    values = job.parameters or None
+    answer = connection.execute(statement.text, values)
+    columns = tuple(ResultColumn(name, str(type_)) for name, type_, *_ in answer.description or [])
+    if exact.needs_text(columns) and not statement.explain:
+        answer = connection.execute(exact.wrapped(statement.text, columns), values)
+    rows = max(1, min(16_384, CELLS // max(1, len(columns))))
+    return answer.to_arrow_reader(rows), columns
+
+
+def _spool(
+    connection: duckdb.DuckDBPyConnection,
+    reader: pa.RecordBatchReader,
+    columns: tuple[ResultColumn, ...],
+    job: Job,
+    say: Say,
+) -> Message:
+    writer = SpoolWriter(
+        Path(job.spool),
+        exact.schema(reader.schema),
+        SpoolLimits(job.limits.rows, job.limits.spool, job.limits.cell),
+    )
+    say(Message("columns", columns=columns, bytes=writer.bytes))
+    said = 0.0
+    for batch in reader:
+        if not writer.write(exact.batch(batch)):
+            break
+        if time.monotonic() - said >= REPORT:
+            said = time.monotonic()
+            say(Message("progress", rows=writer.rows, bytes=writer.bytes, progress=_progress(connection)))
+    writer.close()
+    return Message("finished", rows=writer.rows, bytes=Path(job.spool).stat().st_size, truncated=writer.truncated)
+
+
+def _progress(connection: duckdb.DuckDBPyConnection) -> float | None:
+    percent = connection.query_progress()
+    return percent / 100 if 0 <= percent <= 100 else None
+
+
+def _hidden(job: Job) -> tuple[str, ...]:
+    """Places of this machine and of the storage, which no message shows."""
+    places = [value for catalog in job.catalogs.values() for value in catalog.values() if "/" in value]
+    plain = [place.removeprefix("file://") for place in places]
+    return (*places, *plain, job.spool, job.scratch, sys.prefix, os.getcwd())
+
+
+def perform(job: Job, talk: Talk) -> None:
+    """Run the job and say how it ended, whatever happens."""
+    limits.apply(job.limits.memory, job.limits.spool, job.limits.temp)
+    limits.watch(job.limits.memory, lambda: _give_up(talk, job.limits.memory))
+    try:
+        end = run(job, talk.say)
+    except (Refused, parameters.ParameterMismatch) as refused:
+        end = Message("failed", error=refused.error)
+    except duckdb.Error as error:
+        end = Message("failed", error=translated(error, job.sql, 0, _hidden(job)))
+    except MemoryError:
+        end = Message("failed", error=_too_much_memory(job.limits.memory))
+    except (OSError, pa.ArrowException, NotInstalledError, ValueError) as error:
+        end = Message("failed", error=QueryError(without(f"Reading the data failed: {error}", _hidden(job)), "engine"))
+    talk.say(end)
+
+
+def _too_much_memory(memory: int) -> QueryError:
+    return QueryError(
+        f"The statement needed more than the {memory // 1024**2} MiB of memory that one statement may use. "
+        "Select fewer columns or rows, or aggregate first.",
+        "resources",
+    )
+
+
+def _give_up(talk: Talk, memory: int) -> None:
+    talk.say(Message("failed", error=_too_much_memory(memory)))
+    os._exit(4)
+
+
+def main() -> None:
+    """The process."""
+    talk = Talk(os.dup(1))
+    os.dup2(2, 1)
+    talk.say(Message("ready"))
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1 << 20)
+        if not byte:
+            return  # nobody needed this worker
+        line += byte
+    limits.end_with_parent(0)
+    job = Job.parse(bytes(line))
+    os.chdir(job.scratch)
+    perform(job, talk)
+    os._exit(0)  # threads of libraries must not hold up the end
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Queries as people know them: queued, running, done, kept; and saved queries."""
