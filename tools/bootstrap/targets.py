@@ -13,6 +13,8 @@ from bootstrap.process import Failure, end_on_signals, run, say
 from bootstrap.stamps import only_one
 
 HERE = Checkout(ROOT)
+# Seconds after which a test counts as hanging: no test may stop the run.
+TEST_TIMEOUT = 600
 
 
 def prepare(for_development: bool) -> None:
@@ -56,7 +58,7 @@ def _pytest(*options: str) -> int:
     prepare(for_development=True)
     everything = not options
     browser = {"OPENLAKES_BROWSER": str(prepare_browser())} if everything else {}
-    return run([HERE.python, "-m", "pytest", *options], cwd=HERE.root, env=browser)
+    return run([HERE.python, "-m", "pytest", f"--timeout={TEST_TIMEOUT}", *options], cwd=HERE.root, env=browser)
 
 
 def bench() -> int:
