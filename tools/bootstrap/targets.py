@@ -13,13 +13,14 @@ from bootstrap.process import Failure, end_on_signals, run, say
 from bootstrap.stamps import only_one
 
 HERE = Checkout(ROOT)
+LOCK = ROOT / "build" / "setup.lock"
 # Seconds after which a test counts as hanging: no test may stop the run.
 TEST_TIMEOUT = 600
 
 
 def prepare(for_development: bool) -> None:
     """Environment and console, ready to use; at once when they are."""
-    with only_one(HERE.root / "build" / "setup.lock"):
+    with only_one(LOCK):
         python_environment.prepare(HERE, for_development)
         console.prepare(HERE)
 
@@ -81,7 +82,8 @@ def _program(name: str) -> int:
 
 def lint_all() -> int:
     """Style, types, boundaries, and the console's own checks."""
-    prepare(for_development=True)
+    with only_one(LOCK):
+        python_environment.prepare(HERE, for_development=True)
     return lint(HERE)
 
 
