@@ -1,0 +1,47 @@
+import type { ReactElement } from "react";
+import { NavLink } from "react-router";
+import { Icon } from "../ui/icons";
+import { usePortal, type NavItem } from "../ui/session";
+
+/** The journey: sections in the order that the server gives, only what this person may open. */
+export function Rail({ collapsed, onToggle }: { collapsed: boolean; onToggle?: () => void }): ReactElement {
+  const { boot } = usePortal();
+  const sections = [...new Set(boot.nav.map((item) => item.section))];
+  return (
+    <nav className="rail" aria-label="Main">
+      {sections.map((section) => (
+        <div key={section}>
+          {section ? (
+            <div className="rail-section" id={`nav-${section}`}>
+              <span>{section}</span>
+            </div>
+          ) : null}
+          <ul aria-labelledby={section ? `nav-${section}` : undefined}>
+            {boot.nav
+              .filter((item) => item.section === section)
+              .map((item) => (
+                <li key={item.id}>
+                  <RailLink item={item} collapsed={collapsed} />
+                </li>
+              ))}
+          </ul>
+        </div>
+      ))}
+      {onToggle ? (
+        <button type="button" className="rail-toggle" onClick={onToggle} aria-expanded={!collapsed}>
+          <Icon name={collapsed ? "right" : "left"} />
+          <span className="rail-label">{collapsed ? "Widen navigation" : "Collapse"}</span>
+        </button>
+      ) : null}
+    </nav>
+  );
+}
+
+function RailLink({ item, collapsed }: { item: NavItem; collapsed: boolean }): ReactElement {
+  return (
+    <NavLink to={item.path} end={item.path === "/"} title={collapsed ? item.label : undefined}>
+      <Icon name={item.icon} />
+      <span className="rail-label">{item.label}</span>
+    </NavLink>
+  );
+}

@@ -1,0 +1,51 @@
+// The frame: rail, bar, the page, and what floats above them.
+import { Drawer } from "@mantine/core";
+import { useEffect, useState, type ReactElement } from "react";
+import { useLocation, useNavigate } from "react-router";
+import { usePreference, setPreference } from "../ui/preferences";
+import { usePortal } from "../ui/session";
+import { useKeys } from "./keys";
+import { Palette } from "./Palette";
+import { Rail } from "./Rail";
+import { Pages } from "./routes";
+import { Shortcuts } from "./Shortcuts";
+import { TopBar } from "./TopBar";
+import "./shell.css";
+
+export function Shell(): ReactElement {
+  const { boot } = usePortal();
+  const [palette, setPalette] = useState(false);
+  const [help, setHelp] = useState(false);
+  const [drawer, setDrawer] = useState(false);
+  const collapsed = usePreference("rail", "open") === "closed";
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  useEffect(() => setDrawer(false), [pathname]);
+  useKeys({
+    palette: () => setPalette((open) => !open),
+    help: () => setHelp(true),
+    go: (letter) => {
+      const target = letter === "h" ? "/" : boot.nav.find((n) => n.label.toLowerCase().startsWith(letter))?.path;
+      if (target) void navigate(target);
+    },
+  });
+  return (
+    <div className="shell" data-collapsed={collapsed || undefined}>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <TopBar onPalette={() => setPalette(true)} onMenu={() => setDrawer(true)} onHelp={() => setHelp(true)} />
+      <div className="rail-holder only-l">
+        <Rail collapsed={collapsed} onToggle={() => setPreference("rail", collapsed ? "open" : "closed")} />
+      </div>
+      <Drawer opened={drawer} onClose={() => setDrawer(false)} size={260} title="OpenLakes" padding="xs">
+        <Rail collapsed={false} />
+      </Drawer>
+      <main id="main" tabIndex={-1}>
+        <Pages />
+      </main>
+      {palette ? <Palette onClose={() => setPalette(false)} /> : null}
+      {help ? <Shortcuts onClose={() => setHelp(false)} /> : null}
+    </div>
+  );
+}

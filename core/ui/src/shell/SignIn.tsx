@@ -1,0 +1,81 @@
+import { Button } from "@mantine/core";
+import { useEffect, useRef, useState, type ReactElement } from "react";
+import { api } from "../ui/api";
+import { Icon } from "../ui/icons";
+import { usePortal, type Persona } from "../ui/session";
+import { ErrorState } from "../ui/states";
+import { Mark } from "./Mark";
+import "./signin.css";
+
+export function SignIn(): ReactElement {
+  const { boot, reload } = usePortal();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `Sign in · ${boot.site.name}`;
+    heading.current?.focus();
+  }, [boot.site.name]);
+  return (
+    <main className="signin">
+      <div className="signin-box">
+        <Mark size={34} />
+        <h1 ref={heading} tabIndex={-1}>
+          {boot.site.name}
+        </h1>
+        {boot.auth.mode === "demo" ? (
+          <>
+            <p className="t2">Who do you want to be? This demo runs on this machine alone and needs no password.</p>
+            <Personas personas={boot.auth.personas} onDone={reload} />
+          </>
+        ) : (
+          <Button component="a" href={boot.auth.login_url} variant="filled" size="md">
+            Sign in
+          </Button>
+        )}
+      </div>
+    </main>
+  );
+}
+
+const ICONS: Record<string, string> = {
+  "data-engineer": "pipeline",
+  "analytics-engineer": "model",
+  "bi-analyst": "chart",
+  "platform-admin": "settings",
+  viewer: "health",
+};
+
+export function Personas({ personas, onDone }: { personas: Persona[]; onDone: () => Promise<void> }): ReactElement {
+  const [busy, setBusy] = useState<string | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const choose = async (persona: string): Promise<void> => {
+    setBusy(persona);
+    setError(null);
+    try {
+      await api("/auth/demo", { method: "POST", body: { persona } });
+      await onDone();
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(null);
+    }
+  };
+  return (
+    <>
+      <ul className="personas">
+        {personas.map((persona) => (
+          <li key={persona.id}>
+            <button type="button" disabled={busy !== null} onClick={() => void choose(persona.id)} data-persona={persona.id}>
+              <Icon name={ICONS[persona.id] ?? "user"} />
+              <span className="grow">
+                <span className="b">{persona.title}</span> <span className="t3 small">{persona.name}</span>
+                <span className="persona-words t2">{persona.description}</span>
+              </span>
+              <Icon name="right" className="t3" />
+            </button>
+          </li>
+        ))}
+      </ul>
+      {error ? <ErrorState error={error} /> : null}
+    </>
+  );
+}

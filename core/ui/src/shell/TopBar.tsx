@@ -1,0 +1,110 @@
+import { Menu } from "@mantine/core";
+import type { ReactElement } from "react";
+import { Link } from "react-router";
+import { api } from "../ui/api";
+import { Icon } from "../ui/icons";
+import { setPreference, usePreference } from "../ui/preferences";
+import { usePortal, useSession } from "../ui/session";
+import { toast } from "../ui/toast";
+import { Mark } from "./Mark";
+
+const MODIFIER = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
+
+type Props = { onPalette: () => void; onMenu: () => void; onHelp: () => void };
+
+export function TopBar({ onPalette, onMenu, onHelp }: Props): ReactElement {
+  const { boot } = usePortal();
+  return (
+    <header className="topbar">
+      <Link to="/" className="brand only-l">
+        <Mark />
+        <span className="rail-label">OpenLakes</span>
+      </Link>
+      <div className="bar">
+        <button type="button" className="icon-button only-s" aria-label="Open navigation" onClick={onMenu}>
+          <Icon name="menu" />
+        </button>
+        <span className="env only-l">
+          <span className="env-band" data-colour={boot.site.environment.color} />
+          <span className="env-name">{boot.site.environment.name}</span>
+          {boot.site.demo ? <span className="tag demo-tag" title="Personas sign in without a password; loopback only">demo mode</span> : null}
+        </span>
+        <button type="button" className="jump" onClick={onPalette} aria-keyshortcuts="Control+K Meta+K">
+          <Icon name="search" />
+          <span className="grow">Search or jump to</span>
+          <kbd className="only-l">{MODIFIER} K</kbd>
+        </button>
+        <UserMenu onHelp={onHelp} />
+      </div>
+    </header>
+  );
+}
+
+function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
+  const session = useSession();
+  const { boot, reload } = usePortal();
+  const theme = usePreference("theme", "system");
+  const times = usePreference("times", "relative");
+  const initials = session.name
+    .split(/\s+/)
+    .map((word) => word[0] ?? "")
+    .slice(0, 2)
+    .join("")
+    .toUpperCase();
+  const signOut = async (): Promise<void> => {
+    try {
+      await api("/auth/logout", { method: "POST" });
+      window.location.assign("/signin");
+    } catch (error) {
+      toast("bad", error instanceof Error ? error.message : "Signing out failed");
+      await reload();
+    }
+  };
+  return (
+    <Menu position="bottom-end" width={250} shadow="md">
+      <Menu.Target>
+        <button type="button" className="avatar" aria-label={`Account of ${session.name}`}>
+          {initials}
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <div className="panel-body">
+          <p className="b">{session.name}</p>
+          <p className="small t2">
+            {session.username} · {session.roles.join(", ") || "no role"}
+          </p>
+          {boot.site.demo ? <p className="small t3">Demo mode, version {boot.site.version}</p> : null}
+        </div>
+        <Menu.Divider />
+        <Menu.Label>Theme</Menu.Label>
+        {["system", "light", "dark"].map((name) => (
+          <Menu.Item
+            key={name}
+            role="menuitemradio"
+            aria-checked={theme === name}
+            leftSection={<Icon name={name === "dark" ? "moon" : name === "light" ? "sun" : "settings"} />}
+            rightSection={theme === name ? <Icon name="check" /> : null}
+            onClick={() => setPreference("theme", name)}
+            closeMenuOnClick={false}
+          >
+            {name.charAt(0).toUpperCase() + name.slice(1)}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<Icon name="clock" />}
+          onClick={() => setPreference("times", times === "absolute" ? "relative" : "absolute")}
+        >
+          {times === "absolute" ? "Show relative times" : "Show absolute times (UTC)"}
+        </Menu.Item>
+        <Menu.Item leftSection={<Icon name="menu" />} onClick={onHelp} rightSection={<kbd>?</kbd>}>
+          Keyboard shortcuts
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item leftSection={<Icon name="exit" />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

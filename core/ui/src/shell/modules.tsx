@@ -1,0 +1,65 @@
+// Loading plugins' modules: once each, checked, forgotten when they fail so that a retry fetches again.
+import { lazy, useMemo, useState, type ComponentType, type ReactElement, type ReactNode, Suspense } from "react";
+import type { OpenLakesPlugin } from "../ui/contract";
+import type { PluginInfo } from "../ui/session";
+import { Loading } from "../ui/states";
+import { ErrorBoundary } from "./ErrorBoundary";
+
+const modules = new Map<string, Promise<OpenLakesPlugin>>();
+
+function loadStyles(plugin: PluginInfo): void {
+  for (const href of plugin.styles) {
+    if (document.querySelector(`link[rel="stylesheet"][href="${CSS.escape(href)}"]`)) continue;
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = href;
+    document.head.append(link);
+  }
+}
+
+async function load(plugin: PluginInfo, attempt: number): Promise<OpenLakesPlugin> {
+  if (!plugin.module) throw new Error(`The plugin ${plugin.id} has no module.`);
+  loadStyles(plugin);
+  // A failed import stays failed for its address in the browser: another attempt needs another one.
+  const address = attempt === 0 ? plugin.module : `${plugin.module}?attempt=${attempt}`;
+  const loaded = (await import(/* @vite-ignore */ address)) as { default?: OpenLakesPlugin };
+  const found = loaded.default;
+  if (found?.apiVersion !== 1) throw new Error(`The module of ${plugin.id} speaks version ${String(found?.apiVersion)}, this console speaks 1.`);
+  return found;
+}
+
+function moduleOf(plugin: PluginInfo, attempt: number): Promise<OpenLakesPlugin> {
+  const key = `${plugin.module}#${attempt}`;
+  const held = modules.get(key);
+  if (held) return held;
+  const loading = load(plugin, attempt);
+  modules.set(key, loading);
+  loading.catch(() => modules.delete(key));
+  return loading;
+}
+
+/** A component of a plugin's module in its own error boundary. */
+export function FromModule({ plugin, kind, name }: { plugin: PluginInfo; kind: "pages" | "slots"; name: string }): ReactElement {
+  const [attempt, setAttempt] = useState(0);
+  const Found = useMemo(
+    () =>
+      lazy(async () => {
+        const module = await moduleOf(plugin, attempt);
+        const component: ComponentType | undefined = module[kind][name];
+        if (!component) throw new Error(`The module of ${plugin.id} has no ${kind === "pages" ? "page" : "slot"} ${name}.`);
+        return { default: component };
+      }),
+    [plugin, kind, name, attempt],
+  );
+  return (
+    <ErrorBoundary resetKey={`${plugin.id}.${name}`} onRetry={() => setAttempt((n) => n + 1)}>
+      <Waiting>
+        <Found />
+      </Waiting>
+    </ErrorBoundary>
+  );
+}
+
+function Waiting({ children }: { children: ReactNode }): ReactElement {
+  return <Suspense fallback={<Loading rows={8} />}>{children}</Suspense>;
+}

@@ -1,0 +1,131 @@
+// A small chart in SVG: bars, lines or points over one axis; the same figures as a table for who cannot see it.
+import { useId, useMemo, useState, type ReactElement } from "react";
+import { formatNumber } from "./format";
+import "./chart.css";
+
+export type ChartKind = "bar" | "line" | "scatter";
+export type ChartPoint = { x: string | number; y: number; series?: string };
+type Props = { label: string; kind: ChartKind; points: ChartPoint[]; unit?: string; height?: number; xLabel?: string; yLabel?: string };
+
+const WIDTH = 860;
+const LEFT = 64;
+const BOTTOM = 44;
+const TOP = 12;
+const MOST = 2000;
+
+/** Round steps for an axis: at most `count` of them between the bounds. */
+export function ticks(low: number, high: number, count = 5): number[] {
+  if (!(high > low)) return [low];
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw) ?? raw;
+  const first = Math.ceil(low / step) * step;
+  return Array.from({ length: Math.floor((high - first) / step + 1.0001) }, (_, i) => Number((first + i * step).toPrecision(12)));
+}
+
+export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel }: Props): ReactElement {
+  const id = useId();
+  const [hover, setHover] = useState<ChartPoint | null>(null);
+  const shown = useMemo(() => points.filter((p) => Number.isFinite(p.y)).slice(0, MOST), [points]);
+  const series = useMemo(() => [...new Set(shown.map((p) => p.series ?? ""))], [shown]);
+  if (shown.length === 0) return <p className="table-empty t2">No figures to draw.</p>;
+
+  const low = Math.min(...shown.map((p) => p.y), kind === "scatter" ? Infinity : 0);
+  const high = Math.max(...shown.map((p) => p.y), kind === "scatter" ? -Infinity : 0);
+  const span = high - low || 1;
+  const y = (value: number): number => TOP + (1 - (value - low) / span) * (height - TOP - BOTTOM);
+  const numericX = kind !== "bar" && shown.every((p) => typeof p.x === "number");
+  const names = [...new Set(shown.map((p) => String(p.x)))];
+  const xs = shown.map((p) => Number(p.x));
+  const lowX = Math.min(...xs);
+  const spanX = Math.max(...xs) - lowX || 1;
+  const plot = WIDTH - LEFT - 8;
+  const x = (point: ChartPoint): number =>
+    numericX ? LEFT + ((Number(point.x) - lowX) / spanX) * plot : LEFT + ((names.indexOf(String(point.x)) + 0.5) / names.length) * plot;
+  const colour = (point: ChartPoint): string => `var(--c${(series.indexOf(point.series ?? "") % 8) + 1})`;
+  const band = plot / names.length;
+  const bar = Math.max(1, (band * 0.7) / series.length);
+  const every = Math.ceil(names.length / 12);
+
+  return (
+    <figure className="chart" aria-labelledby={id}>
+      <figcaption id={id} className="visually-hidden">
+        {label}: {shown.length} points, from {formatNumber(low)} to {formatNumber(high)} {unit}
+      </figcaption>
+      <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label} onMouseLeave={() => setHover(null)}>
+        {ticks(low, high).map((tick) => (
+          <g key={tick}>
+            <line x1={LEFT} x2={WIDTH - 8} y1={y(tick)} y2={y(tick)} className="chart-line" />
+            <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end">
+              {formatNumber(tick)}
+            </text>
+          </g>
+        ))}
+        {numericX
+          ? ticks(lowX, lowX + spanX, 8).map((tick) => (
+              <text key={tick} x={LEFT + ((tick - lowX) / spanX) * plot} y={height - BOTTOM + 18} textAnchor="middle">
+                {formatNumber(tick)}
+              </text>
+            ))
+          : names.map((name, i) =>
+              i % every === 0 ? (
+                <text key={name} x={LEFT + ((i + 0.5) / names.length) * plot} y={height - BOTTOM + 18} textAnchor="middle">
+                  {name.length > 12 ? `${name.slice(0, 11)}…` : name}
+                </text>
+              ) : null,
+            )}
+        {xLabel ? <text x={LEFT + plot / 2} y={height - 6} textAnchor="middle">{xLabel}</text> : null}
+        {kind === "line"
+          ? series.map((name, i) => {
+              const own = shown.filter((p) => (p.series ?? "") === name);
+              const path = own.map((p, n) => `${n ? "L" : "M"}${x(p).toFixed(1)} ${y(p.y).toFixed(1)}`).join("");
+              return <path key={name} d={path} fill="none" stroke={`var(--c${(i % 8) + 1})`} strokeWidth="2" />;
+            })
+          : null}
+        {shown.map((point, i) =>
+          kind === "bar" ? (
+            <rect
+              key={i}
+              x={x(point) - (bar * series.length) / 2 + bar * series.indexOf(point.series ?? "")}
+              y={Math.min(y(point.y), y(0))}
+              width={bar}
+              height={Math.max(1, Math.abs(y(point.y) - y(0)))}
+              fill={colour(point)}
+              onMouseEnter={() => setHover(point)}
+            />
+          ) : (
+            <circle key={i} cx={x(point)} cy={y(point.y)} r={kind === "line" ? 2.5 : 3.5} fill={colour(point)} onMouseEnter={() => setHover(point)} />
+          ),
+        )}
+      </svg>
+      <div className="chart-foot small">
+        {series.length > 1
+          ? series.slice(0, 8).map((name, i) => (
+              <span key={name} className="row">
+                <i className="chart-key" style={{ background: `var(--c${i + 1})` }} />
+                {name}
+              </span>
+            ))
+          : null}
+        <span className="t3 grow">
+          {hover ? `${hover.x}${hover.series ? `, ${hover.series}` : ""}: ${formatNumber(hover.y, 4)} ${unit ?? ""}` : yLabel ?? ""}
+        </span>
+        {points.length > shown.length ? <span className="warn">first {MOST} points</span> : null}
+      </div>
+      <details className="small">
+        <summary>As a table</summary>
+        <table className="plain">
+          <tbody>
+            {shown.slice(0, 200).map((p, i) => (
+              <tr key={i}>
+                <td>{String(p.x)}</td>
+                {series.length > 1 ? <td>{p.series}</td> : null}
+                <td className="num">{formatNumber(p.y, 6)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </figure>
+  );
+}

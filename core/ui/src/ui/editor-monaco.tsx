@@ -1,0 +1,113 @@
+import "monaco-editor/features/register.all.js";
+import "monaco-editor/languages/definitions/sql/register.js";
+import "monaco-editor/languages/definitions/yaml/register.js";
+import "monaco-editor/languages/definitions/python/register.js";
+import "monaco-editor/languages/definitions/markdown/register.js";
+import * as monaco from "monaco-editor/editor/editor.api.js";
+import { useEffect, useRef, type ReactElement } from "react";
+import type { EditorProps } from "./editor";
+import { usePreference } from "./preferences";
+
+export type Monaco = typeof monaco;
+export type MonacoEditor = monaco.editor.IStandaloneCodeEditor;
+
+function defineTheme(dark: boolean): string {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const plain = (name: string): string => colour(name).replace("#", "");
+  const name = dark ? "openlakes-dark" : "openlakes-light";
+  monaco.editor.defineTheme(name, {
+    base: dark ? "vs-dark" : "vs",
+    inherit: true,
+    rules: [
+      { token: "", foreground: plain("text") },
+      { token: "keyword", foreground: plain("c3") },
+      { token: "operator", foreground: plain("text-2") },
+      { token: "predefined", foreground: plain("c6") },
+      { token: "string", foreground: plain("c5") },
+      { token: "number", foreground: plain("c2") },
+      { token: "comment", foreground: plain("text-3"), fontStyle: "italic" },
+      { token: "identifier.quote", foreground: plain("text") },
+      { token: "delimiter", foreground: plain("text-2") },
+    ],
+    colors: {
+      "editor.background": colour("surface"),
+      "editor.foreground": colour("text"),
+      "editor.lineHighlightBackground": colour("sunken"),
+      "editor.lineHighlightBorder": colour("sunken"),
+      "editorLineNumber.foreground": colour("text-3"),
+      "editorLineNumber.activeForeground": colour("text-2"),
+      "editorCursor.foreground": colour("accent"),
+      "editor.selectionBackground": colour("accent-soft"),
+      "editorWidget.background": colour("raised"),
+      "editorWidget.border": colour("line-strong"),
+      "editorSuggestWidget.selectedBackground": colour("accent-soft"),
+      "editorSuggestWidget.selectedForeground": colour("text"),
+      "editorSuggestWidget.highlightForeground": colour("accent"),
+      "editorSuggestWidget.focusHighlightForeground": colour("accent"),
+      "editorError.foreground": colour("bad"),
+      "focusBorder": colour("accent"),
+    },
+  });
+  return name;
+}
+
+export default function MonacoInstance(props: EditorProps): ReactElement {
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<MonacoEditor | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+  const theme = usePreference("theme", "system");
+
+  useEffect(() => {
+    const apply = (): void => monaco.editor.setTheme(defineTheme(document.documentElement.dataset["theme"] === "dark"));
+    apply();
+    const observer = new MutationObserver(apply);
+    observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    return () => observer.disconnect();
+  }, [theme]);
+
+  useEffect(() => {
+    if (!host.current) return undefined;
+    const made = monaco.editor.create(host.current, {
+      value: latest.current.value,
+      language: latest.current.language,
+      ariaLabel: latest.current.label,
+      readOnly: latest.current.readOnly,
+      automaticLayout: true,
+      minimap: { enabled: false },
+      fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
+      fontSize: 13,
+      lineHeight: 21,
+      fontLigatures: false,
+      lineNumbersMinChars: 4,
+      padding: { top: 8, bottom: 8 },
+      scrollBeyondLastLine: false,
+      fixedOverflowWidgets: true,
+      renderLineHighlight: "line",
+      overviewRulerLanes: 0,
+      wrappingStrategy: "simple",
+      tabSize: 2,
+      suggest: { showWords: false },
+      quickSuggestions: { other: true, comments: false, strings: false },
+      unicodeHighlight: { ambiguousCharacters: true },
+    });
+    editor.current = made;
+    const changed = made.onDidChangeModelContent(() => latest.current.onChange?.(made.getValue()));
+    const leave = latest.current.onMount?.(made, monaco);
+    return () => {
+      leave?.();
+      changed.dispose();
+      made.dispose();
+    };
+  }, []);
+
+  useEffect(() => {
+    const made = editor.current;
+    if (made && made.getValue() !== props.value) made.setValue(props.value);
+  }, [props.value]);
+
+  useEffect(() => editor.current?.updateOptions({ readOnly: props.readOnly }), [props.readOnly]);
+
+  return <div ref={host} className="editor" style={{ height: props.height ?? "100%" }} />;
+}
