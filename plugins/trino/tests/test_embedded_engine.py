@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openlakes_portal.spi import NotFound, Statement
+from openlakes_portal.spi import NotFound, RunningStatement, Statement
 
 from .conftest import SECRET_PLACE, Ask, Lakehouse, MakeEngine, person
 
@@ -119,6 +119,13 @@ async def test_explain_and_describe_and_show_answer(make_engine: MakeEngine, ask
     assert listed.rows == [("nyc", "flights"), ("nyc", "planes")]
 
 
+async def progressing(running: RunningStatement) -> None:
+    """Returns once the engine works on it."""
+    async with asyncio.timeout(20):
+        while running.status().progress is None:
+            await running.wait(running.status(), 5)
+
+
 async def test_stop_proves_the_process_dead_in_time(make_engine: MakeEngine, tmp_path: Path) -> None:
     engine = make_engine()
     running = await engine.start(
@@ -126,8 +133,7 @@ async def test_stop_proves_the_process_dead_in_time(make_engine: MakeEngine, tmp
         Statement("SELECT sum(a.range) FROM range(1e9::bigint) a, range(1e5::bigint)"),
         tmp_path / "x",
     )
-    while not running.status().columns:
-        await running.wait(running.status(), 5)
+    await progressing(running)
     pid = int(str(running.status().engine_query_id).removeprefix("worker-"))
     os.kill(pid, 0)
     loop = asyncio.get_running_loop()

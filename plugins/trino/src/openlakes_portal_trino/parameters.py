@@ -14,6 +14,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from openlakes_portal.spi import QueryError
+from openlakes_portal_trino.explain import explain
 
 BEFORE_AN_OPERAND = "(,=<>+-*/%|&^!~{;"
 
@@ -39,20 +40,23 @@ def placeholders(sql: str, dialect: str) -> list[Placeholder]:
     """The parameters in order. A text that the tokenizer cannot read has none: the engine will say why."""
     if ":" not in sql:
         return []
+    explained = explain(sql)
+    start = explained.start if explained else 0
     try:
-        tokens = sqlglot.tokenize(sql, read=dialect)
+        tokens = sqlglot.tokenize(sql[start:], read=dialect)
     except TokenError:
         return []
-    return list(_among(sql, tokens))
+    return list(_among(sql, tokens, start))
 
 
-def _among(sql: str, tokens: list[Token]) -> Iterator[Placeholder]:
+def _among(sql: str, tokens: list[Token], shift: int) -> Iterator[Placeholder]:
     for colon, name in pairwise(tokens):
         if colon.token_type != TokenType.COLON or name.start != colon.end + 1:
             continue
-        word = sql[name.start : name.end + 1]
-        if word.isidentifier() and _operand_may_begin(sql, colon.start):
-            yield Placeholder(word, colon.start, name.end + 1)
+        start, end = colon.start + shift, name.end + 1 + shift
+        word = sql[start + 1 : end]
+        if word.isidentifier() and _operand_may_begin(sql, start):
+            yield Placeholder(word, start, end)
 
 
 def _operand_may_begin(sql: str, colon: int) -> bool:

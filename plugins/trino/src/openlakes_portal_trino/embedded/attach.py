@@ -26,6 +26,9 @@ from openlakes_portal_trino.embedded.statement import ReadStatement, TableName
 MOST_LISTED = 500
 """Tables that a question about the catalog itself (SHOW TABLES, information_schema) shows at most."""
 
+PROTECTED = "protected"
+"""How the privileged connection calls the whole table."""
+
 PRIVILEGED_SHARE = 4
 """The privileged connection gets this fraction of the memory limit."""
 
@@ -46,19 +49,26 @@ class Place:
 
 @dataclass(frozen=True)
 class Protected:
-    """A masked or filtered table: a query of the privileged connection, run anew for each scan."""
+    """A masked or filtered table: a query of the privileged DuckDB over `whole`, run anew for each scan."""
 
-    connection: duckdb.DuckDBPyConnection
+    privileged: duckdb.DuckDBPyConnection
+    whole: ds.Dataset | iceberg.Scanned
     sql: str
-    schema: pa.Schema
+    user: str
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """A new stream over what the person may see."""
-        return self.connection.cursor().execute(self.sql).to_arrow_reader(65_536).__arrow_c_stream__(requested_schema)
+        return self._reader(self.sql).__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
-        """The schema alone, which costs no scan."""
-        return self.schema.__arrow_c_schema__()
+        """The schema alone, which costs no scan. Fails where the site's rule cannot be applied."""
+        return self._reader(f"{self.sql} LIMIT 0").schema.__arrow_c_schema__()
+
+    def _reader(self, sql: str) -> pa.RecordBatchReader:
+        connection = self.privileged.cursor()  # of its own: scans of one table may overlap
+        connection.register(PROTECTED, self.whole)
+        connection.execute("SET VARIABLE user = ?", [self.user])
+        return connection.execute(sql).to_arrow_reader(65_536)
 
 
 def quoted(identifier: str) -> str:
@@ -184,18 +194,16 @@ class Attachment:
         if self._privileged is None:
             limits = self._job.limits
             self._privileged = connect(limits.memory // PRIVILEGED_SHARE, limits.threads, limits.temp)
-            self._privileged.execute("SET VARIABLE user = ?", [self._job.user])
-        name = f"protected_{len(self._attached)}"
-        self._privileged.register(name, whole)
-        sql = protected_sql(name, [field.name for field in table.schema().fields], grant)
+        sql = protected_sql([field.name for field in table.schema().fields], grant)
+        protected = Protected(self._privileged, whole, sql, self._job.user)
         try:
-            schema = self._privileged.execute(f"{sql} LIMIT 0").to_arrow_reader(1).schema
+            protected.__arrow_c_schema__()
         except duckdb.Error as error:
             # the words of a site's rule are not the person's to read
             raise Refused(
                 QueryError("A rule of the site for this table cannot be applied. Tell its owner.", "engine")
             ) from error
-        return Protected(self._privileged, sql, schema)
+        return protected
 
     def _attach_shape(self, place: Place) -> None:
         """An empty table of the same columns: enough for a question about the catalog."""
@@ -212,7 +220,7 @@ class Attachment:
         self._attached.add(place)
 
 
-def protected_sql(relation: str, columns: list[str], grant: TableGrant) -> str:
+def protected_sql(columns: list[str], grant: TableGrant) -> str:
     """The query that stands for a protected table. The filter sees the true values, a mask the row's true columns."""
     masks, hidden = grant.masks(), grant.hidden()
     shown = [
@@ -221,7 +229,7 @@ def protected_sql(relation: str, columns: list[str], grant: TableGrant) -> str:
         if column.lower() not in hidden
     ]
     condition = f" WHERE ({grant.filter})" if grant.filter else ""
-    return f"SELECT {', '.join(shown)} FROM {quoted(relation)}{condition}"  # noqa: S608  the site's own expressions
+    return f"SELECT {', '.join(shown)} FROM {PROTECTED}{condition}"  # noqa: S608  the site's own expressions
 
 
 def _same_name(wanted: str, names: Iterable[str]) -> str | None:
@@ -249,7 +257,8 @@ def connect(memory: int, threads: int, temp: int) -> duckdb.DuckDBPyConnection:
             "errors_as_json": True,
         },
     )
-    connection.execute("SET TimeZone = 'UTC'")
+    for setting in ("TimeZone = 'UTC'", "enable_progress_bar = true", "enable_progress_bar_print = false"):
+        connection.execute(f"SET {setting}")
     return connection
 
 

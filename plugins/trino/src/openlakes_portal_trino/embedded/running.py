@@ -69,9 +69,8 @@ class RunningInWorker:
         elif message.kind == "columns":
             self._live.publish(replace(now, columns=message.columns, bytes=message.bytes))
         elif message.kind == "progress":
-            self._live.publish(
-                replace(now, rows=message.rows, bytes=message.bytes, progress=message.progress or now.progress)
-            )
+            progress = now.progress if message.progress is None else message.progress
+            self._live.publish(replace(now, rows=message.rows, bytes=message.bytes, progress=progress))
 
     def _on_end(self, exit_status: int, words: str) -> None:
         """From the worker's thread, once the process is gone."""

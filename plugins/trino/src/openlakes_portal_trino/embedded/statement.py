@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-import sqlglot
-from sqlglot.errors import TokenError
 
 from openlakes_portal.spi import QueryError
 from openlakes_portal_trino.embedded.errors import translated
 from openlakes_portal_trino.embedded.refusal import Refused
+from openlakes_portal_trino.explain import explain
 from openlakes_portal_trino.positions import line_and_column
 
 TABLE_FUNCTIONS = frozenset(
@@ -115,16 +114,10 @@ def _explain(connection: duckdb.DuckDBPyConnection, sql: str, parameters: frozen
 
 
 def _split_explain(sql: str) -> tuple[str, str]:
-    try:
-        tokens = sqlglot.tokenize(sql, read="duckdb")
-    except TokenError as error:
-        raise Refused(QueryError("EXPLAIN could not be read.", "syntax")) from error
-    words = [sql[token.start : token.end + 1].upper() for token in tokens]
-    analyze = len(words) > 1 and words[1] == "ANALYZE"
-    start = 1 + analyze
-    if words[0] != "EXPLAIN" or len(tokens) <= start:
+    found = explain(sql)
+    if found is None:
         raise Refused(QueryError("EXPLAIN must be the first word.", "syntax"))
-    return ("EXPLAIN ANALYZE " if analyze else "EXPLAIN "), sql[tokens[start].start :]
+    return ("EXPLAIN ANALYZE " if found.analyze else "EXPLAIN "), sql[found.start :]
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:

@@ -18,7 +18,7 @@ from pyiceberg.exceptions import NotInstalledError
 from openlakes_portal.spi import QueryError, ResultColumn
 from openlakes_portal_trino import parameters
 from openlakes_portal_trino.embedded import exact, limits
-from openlakes_portal_trino.embedded.attach import Attachment, connect
+from openlakes_portal_trino.embedded.attach import Attachment, connect, lock
 from openlakes_portal_trino.embedded.errors import translated, without
 from openlakes_portal_trino.embedded.job import Job, Message
 from openlakes_portal_trino.embedded.refusal import Refused
@@ -29,6 +29,7 @@ REPORT = 0.1
 DUCKDB_SHARE = 0.6
 """DuckDB's part of the memory limit; the rest is for Arrow, Parquet and the interpreter."""
 
+PARSER_MEMORY = 256 * 1024**2
 CELLS = 400_000
 """Values of one batch, about: wide results have fewer rows in each."""
 
@@ -56,21 +57,26 @@ class Talk:
 
 def run(job: Job, say: Say) -> Message:
     """Run one statement; the message is the end. Raises `Refused` and DuckDB's errors."""
-    memory = int(job.limits.memory * DUCKDB_SHARE)
-    connection = connect(memory, job.limits.threads, job.limits.temp)
-    statement = _bound(job, connection)
+    statement = _checked(job)
+    connection = connect(int(job.limits.memory * DUCKDB_SHARE), job.limits.threads, job.limits.temp)
     Attachment(connection, job).attach(statement)
     try:
+        reporter = Reporter(connection, say)
         reader, columns = _started(connection, statement, job)
-        return _spool(connection, reader, columns, job, say)
+        return _spool(reporter, reader, columns, job, say)
     except duckdb.Error as error:
         raise Refused(translated(error, job.sql, statement.shift, _hidden(job))) from error
 
 
-def _bound(job: Job, connection: duckdb.DuckDBPyConnection) -> ReadStatement:
-    """The statement with DuckDB's own placeholders, each of which has a value."""
+def _checked(job: Job) -> ReadStatement:
+    """The statement with DuckDB's own placeholders, each of which has a value.
+
+    It is read by a connection that is locked already: DuckDB opens files while it parses `IMPORT DATABASE`.
+    """
     found = parameters.placeholders(job.sql, "duckdb")
-    statement = read(connection, parameters.as_names(job.sql, found))
+    with connect(PARSER_MEMORY, 1, 0) as parser:
+        lock(parser)
+        statement = read(parser, parameters.as_names(job.sql, found))
     places = [parameters.Placeholder(name, 0, 0) for name in sorted(statement.parameters)]
     parameters.check(places, job.parameters)
     return statement
@@ -89,27 +95,44 @@ def _started(
 
 
 def _spool(
-    connection: duckdb.DuckDBPyConnection,
-    reader: pa.RecordBatchReader,
-    columns: tuple[ResultColumn, ...],
-    job: Job,
-    say: Say,
+    reporter: "Reporter", reader: pa.RecordBatchReader, columns: tuple[ResultColumn, ...], job: Job, say: Say
 ) -> Message:
-    writer = SpoolWriter(
-        Path(job.spool),
-        exact.schema(reader.schema),
-        SpoolLimits(job.limits.rows, job.limits.spool, job.limits.cell),
-    )
+    limits = SpoolLimits(job.limits.rows, job.limits.spool, job.limits.cell)
+    writer = SpoolWriter(Path(job.spool), exact.schema(reader.schema), limits)
     say(Message("columns", columns=columns, bytes=writer.bytes))
-    said = 0.0
     for batch in reader:
         if not writer.write(exact.batch(batch)):
             break
-        if time.monotonic() - said >= REPORT:
-            said = time.monotonic()
-            say(Message("progress", rows=writer.rows, bytes=writer.bytes, progress=_progress(connection)))
+        reporter.wrote(writer.rows, writer.bytes)
     writer.close()
     return Message("finished", rows=writer.rows, bytes=Path(job.spool).stat().st_size, truncated=writer.truncated)
+
+
+class Reporter:
+    """Says how far the statement is: a thread, because an aggregate shows no row for long."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, say: Say) -> None:
+        self._connection = connection
+        self._say = say
+        self._written = (0, 0)
+        self._reported = 0.0
+        threading.Thread(target=self._tell, name="progress", daemon=True).start()
+
+    def wrote(self, rows: int, size: int) -> None:
+        """What is in the spool; said at once where the last word is old enough."""
+        self._written = (rows, size)
+        if time.monotonic() - self._reported >= REPORT:
+            self._report()
+
+    def _tell(self) -> None:
+        while True:
+            time.sleep(2 * REPORT)
+            self._report()
+
+    def _report(self) -> None:
+        self._reported = time.monotonic()
+        rows, size = self._written
+        self._say(Message("progress", rows=rows, bytes=size, progress=_progress(self._connection)))
 
 
 def _progress(connection: duckdb.DuckDBPyConnection) -> float | None:

@@ -1,0 +1,110 @@
+// Where statements begin and end: a small scanner that knows strings, quoted names and comments of SQL. It never
+// decides what may run (the engine does); it finds what the person means by "the statement here".
+
+export type Span = { start: number; end: number };
+type Kind = "code" | "string" | "name" | "comment";
+
+function* tokens(sql: string): Generator<{ kind: Kind; start: number; end: number }> {
+  let at = 0;
+  let code = 0;
+  while (at < sql.length) {
+    const two = sql.slice(at, at + 2);
+    const one = sql[at] ?? "";
+    let end = -1;
+    let kind: Kind = "code";
+    if (two === "--") {
+      const line = sql.indexOf("\n", at);
+      end = line < 0 ? sql.length : line;
+      kind = "comment";
+    } else if (two === "/*") {
+      const close = sql.indexOf("*/", at + 2);
+      end = close < 0 ? sql.length : close + 2;
+      kind = "comment";
+    } else if (one === "'" || one === '"') {
+      end = closing(sql, at + 1, one);
+      kind = one === "'" ? "string" : "name";
+    }
+    if (end < 0) {
+      at += 1;
+      continue;
+    }
+    if (code < at) yield { kind: "code", start: code, end: at };
+    yield { kind, start: at, end };
+    at = end;
+    code = end;
+  }
+  if (code < sql.length) yield { kind: "code", start: code, end: sql.length };
+}
+
+/** After the closing quote; a doubled quote is part of the text. */
+function closing(sql: string, from: number, quote: string): number {
+  for (let at = from; at < sql.length; at += 1) {
+    if (sql[at] !== quote) continue;
+    if (sql[at + 1] !== quote) return at + 1;
+    at += 1;
+  }
+  return sql.length;
+}
+
+/** The statements of a text, without the semicolons between them; those that hold only comments are left out. */
+export function splitStatements(sql: string): Span[] {
+  const spans: Span[] = [];
+  let start = 0;
+  let meaningful = false;
+  const close = (end: number): void => {
+    if (meaningful) spans.push(trim(sql, start, end));
+    start = end + 1;
+    meaningful = false;
+  };
+  for (const token of tokens(sql)) {
+    if (token.kind !== "code") {
+      meaningful ||= token.kind !== "comment";
+      continue;
+    }
+    for (let at = token.start; at < token.end; at += 1) {
+      if (sql[at] === ";") close(at);
+      else if (!/\s/.test(sql[at] ?? "")) meaningful = true;
+    }
+  }
+  close(sql.length);
+  return spans;
+}
+
+function trim(sql: string, start: number, end: number): Span {
+  let [a, b] = [start, end];
+  while (a < b && /\s/.test(sql[a] ?? "")) a += 1;
+  while (b > a && /\s/.test(sql[b - 1] ?? "")) b -= 1;
+  return { start: a, end: b };
+}
+
+/** The statement at an offset: the one it stands in, else the last one before it. */
+export function statementAt(sql: string, offset: number): Span | null {
+  const spans = splitStatements(sql);
+  return spans.find((s) => offset <= s.end) ?? spans.at(-1) ?? null;
+}
+
+/** Names of `:name` parameters in order of appearance; not in strings, comments, or after another colon (casts). */
+export function parameterNames(sql: string): string[] {
+  const found = new Set<string>();
+  for (const token of tokens(sql)) {
+    if (token.kind !== "code") continue;
+    for (const match of sql.slice(token.start, token.end).matchAll(/(?<![:\w]):([A-Za-z_]\w*)/g)) found.add(match[1] ?? "");
+  }
+  return [...found];
+}
+
+/** What a person typed for a parameter: a number or true/false where it reads like one, quoted text as text. */
+export function parameterValue(text: string): string | number | boolean | null {
+  const trimmed = text.trim();
+  if (trimmed === "" || /^null$/i.test(trimmed)) return null;
+  if (/^'.*'$/s.test(trimmed)) return trimmed.slice(1, -1).replaceAll("''", "'");
+  if (/^-?\d{1,15}$/.test(trimmed)) return Number(trimmed);
+  if (/^-?\d+\.\d+$/.test(trimmed) && trimmed.length < 16) return Number(trimmed);
+  if (/^(true|false)$/i.test(trimmed)) return trimmed.toLowerCase() === "true";
+  return text;
+}
+
+/** Names of common table expressions, for completion. */
+export function commonTables(sql: string): string[] {
+  return [...sql.matchAll(/(?:\bwith|,)\s+(?:recursive\s+)?([A-Za-z_]\w*)\s*(?:\([^)]*\)\s*)?as\s*\(/gi)].map((m) => m[1] ?? "");
+}

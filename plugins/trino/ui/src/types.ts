@@ -1,0 +1,62 @@
+// The SQL API of this plugin on the wire (docs/users/sql.md).
+
+export type EngineInfo = { id: string; title: string; default: boolean; dialect: string };
+export type QueryState = "queued" | "running" | "finished" | "failed" | "cancelled";
+export type ColumnInfo = { name: string; type: string };
+export type QueryFault = { message: string; line?: number | null; column?: number | null; kind: string; engine_code?: string | null };
+export type Query = {
+  id: string;
+  state: QueryState;
+  sql: string;
+  engine: string;
+  catalog: string | null;
+  schema: string | null;
+  parameters: Record<string, unknown>;
+  row_limit: number | null;
+  progress: number | null;
+  rows: number;
+  bytes: number;
+  total_rows: number | null;
+  truncated: boolean;
+  columns: ColumnInfo[];
+  rows_read: number | null;
+  bytes_read: number | null;
+  splits_done: number | null;
+  splits_total: number | null;
+  elapsed: number;
+  created_at: string;
+  finished_at: string | null;
+  username: string;
+  error: QueryFault | null;
+};
+export type SavedQuery = {
+  id: string;
+  name: string;
+  description: string;
+  sql: string;
+  engine: string | null;
+  catalog: string | null;
+  schema: string | null;
+  parameters: Record<string, unknown>;
+  shared: boolean;
+  site: boolean;
+  mine: boolean;
+  version: string | null;
+  updated_at: string | null;
+};
+export type TableEntry = { name: string; kind: "table" | "view"; rows: number | null };
+export type TableDetail = {
+  catalog: string;
+  schema: string;
+  name: string;
+  kind: "table" | "view";
+  columns: { name: string; type: string; nullable: boolean; comment: string | null }[];
+  rows: number | null;
+  bytes: number | null;
+  comment: string | null;
+  partitioned_by: string[];
+};
+export type Page<T> = { items: T[]; next_cursor: string | null };
+
+export const BASE = "/api/plugins/trino";
+export const isDone = (state: QueryState): boolean => state === "finished" || state === "failed" || state === "cancelled";
