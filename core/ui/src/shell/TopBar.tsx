@@ -63,7 +63,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
   return (
     <Menu position="bottom-end" width={250} shadow="md">
       <Menu.Target>
-        <button type="button" className="avatar" aria-label={`Account of ${session.name}`}>
+        <button type="button" className="avatar" aria-label={`${initials}, account of ${session.name}`}>
           {initials}
         </button>
       </Menu.Target>

@@ -64,7 +64,7 @@ export function Table<Row>({ label, columns, rows, rowKey, empty, tools, onRow }
         (empty ?? <p className="table-empty t2">{rows.length ? "No row matches the filter." : "Nothing here yet."}</p>)
       ) : (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
-        <div className="scroll-x" role="region" aria-label={label} tabIndex={0}>
+        <div className="scroll-x" role="region" aria-label={`${label}, table`} tabIndex={0}>
           <table className="plain">
             <thead>
               <tr>
