@@ -15,7 +15,7 @@ from bootstrap.stamps import only_one
 HERE = Checkout(ROOT)
 LOCK = ROOT / "build" / "setup.lock"
 # Seconds after which a test counts as hanging: no test may stop the run.
-TEST_TIMEOUT = 600
+TEST_TIMEOUT = 300
 
 
 def prepare(for_development: bool) -> None:
