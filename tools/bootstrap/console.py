@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.paths import Checkout, cache_dir, source_package
-from bootstrap.process import must, say
+from bootstrap.process import must, run, say
 from bootstrap.stamps import digest, files_below, is_fresh, only_one, write_stamp
 
 NODE_VERSION = "24.19.0"
@@ -60,6 +60,26 @@ def build(checkout: Checkout, folder: Path) -> None:
 def is_built(checkout: Checkout, folder: Path) -> bool:
     """Whether `build` would have nothing to do."""
     return is_fresh(source_package(folder.parent) / "static" / STAMP, _sources(checkout, folder))
+
+
+def test(checkout: Checkout) -> int:
+    """Run the tests of every user interface; their exit status, 0 where there is none."""
+    return _run_script(checkout, "test")
+
+
+def lint(checkout: Checkout) -> int:
+    """Run the static checks of every user interface; their exit status, 0 where there is none."""
+    return _run_script(checkout, "lint")
+
+
+def _run_script(checkout: Checkout, name: str) -> int:
+    if not checkout.user_interfaces:
+        return 0
+    npm = find_npm(checkout)
+    install_packages(checkout, npm)
+    say(f"Console: {name}")
+    command = [*npm.command, "run", name, "--silent", "--workspaces", "--if-present"]
+    return run(command, cwd=checkout.root, env=npm.env)
 
 
 def install_packages(checkout: Checkout, npm: Npm) -> None:

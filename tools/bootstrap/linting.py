@@ -21,7 +21,7 @@ def lint(checkout: Checkout) -> int:
     failed = [name for name, command in commands.items() if _checked(name, command, checkout) != 0]
     failed += [] if _boundaries_hold(checkout) else ["boundaries"]
     failed += [] if _is_regenerated(checkout) else ["generated part of pyproject.toml"]
-    failed += [] if _console_is_clean(checkout) else ["console"]
+    failed += ["console"] if console.lint(checkout) else []
     if failed:
         say(f"\nlint: failed: {', '.join(failed)}")
         return 1
@@ -58,12 +58,3 @@ def _is_regenerated(checkout: Checkout) -> bool:
         return True
     say("\nlint: pyproject.toml does not speak of the plugins that are here: make lock")
     return False
-
-
-def _console_is_clean(checkout: Checkout) -> bool:
-    if not checkout.user_interfaces:
-        return True
-    npm = console.find_npm(checkout)
-    console.install_packages(checkout, npm)
-    say("\nlint: console")
-    return run([*npm.command, "run", "lint", "--workspaces", "--if-present"], cwd=checkout.root, env=npm.env) == 0

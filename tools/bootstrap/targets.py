@@ -59,7 +59,11 @@ def _pytest(*options: str) -> int:
     prepare(for_development=True)
     everything = not options
     browser = {"OPENLAKES_BROWSER": str(prepare_browser())} if everything else {}
-    return run([HERE.python, "-m", "pytest", f"--timeout={TEST_TIMEOUT}", *options], cwd=HERE.root, env=browser)
+    consoles = console.test(HERE)
+    pythons = run([HERE.python, "-m", "pytest", f"--timeout={TEST_TIMEOUT}", *options], cwd=HERE.root, env=browser)
+    if consoles:
+        say(f"\nThe console's own tests failed (exit status {consoles}); their messages stand above pytest's.")
+    return pythons or consoles
 
 
 def bench() -> int:
