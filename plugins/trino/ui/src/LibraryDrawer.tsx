@@ -1,0 +1,130 @@
+// Saved queries and history, beside the editor.
+import { ActionIcon, Button, Drawer, EmptyState, Icon, Loaded, Status, Tabs, TextInput, Time, toast, useApi, useApiMutation } from "@openlakes/ui";
+import { useState, type ReactElement } from "react";
+import { deleteSaved, paths } from "./client";
+import { BASE, type Page, type Query, type SavedQuery } from "./types";
+
+type Props = { onClose: () => void; onSaved: (saved: SavedQuery) => void; onQuery: (query: Query) => void };
+
+export function LibraryDrawer({ onClose, onSaved, onQuery }: Props): ReactElement {
+  const [text, setText] = useState("");
+  return (
+    <Drawer opened onClose={onClose} position="right" size={440} title="Queries">
+      <TextInput aria-label="Find a query" placeholder="Find a query" leftSection={<Icon name="search" />} value={text} onChange={(e) => setText(e.currentTarget.value)} data-autofocus />
+      <Tabs defaultValue="saved" mt="xs">
+        <Tabs.List>
+          <Tabs.Tab value="saved">Saved</Tabs.Tab>
+          <Tabs.Tab value="history">History</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="saved">
+          <Saved text={text} onSaved={onSaved} />
+        </Tabs.Panel>
+        <Tabs.Panel value="history">
+          <History text={text} onQuery={onQuery} />
+        </Tabs.Panel>
+      </Tabs>
+    </Drawer>
+  );
+}
+
+function Saved({ text, onSaved }: { text: string; onSaved: Props["onSaved"] }): ReactElement {
+  const saved = useApi<Page<SavedQuery>>(paths.saved);
+  const remove = useApiMutation((id: string) => deleteSaved(id), [`${BASE}/saved-queries`]);
+  const wanted = text.trim().toLowerCase();
+  return (
+    <Loaded query={saved} rows={6}>
+      {({ items }) => {
+        const shown = items.filter((s) => `${s.name} ${s.description} ${s.sql}`.toLowerCase().includes(wanted));
+        if (shown.length === 0) return <EmptyState title={items.length ? "No saved query matches" : "Nothing is saved yet"}>Save a query with Ctrl S to find it here again.</EmptyState>;
+        return (
+          <ul className="sql-library">
+            {shown.map((s) => (
+              <li key={s.id}>
+                <button type="button" onClick={() => onSaved(s)}>
+                  <span className="b">{s.name}</span>
+                  <span className="small t3">{s.site ? "from this site" : s.shared ? (s.mine ? "shared by you" : "shared") : "yours"}</span>
+                  {s.description ? <span className="t2 small">{s.description}</span> : null}
+                  <code>{s.sql.replaceAll(/\s+/g, " ").slice(0, 120)}</code>
+                </button>
+                {s.mine ? (
+                  <ActionIcon
+                    variant="subtle"
+                    color="gray"
+                    aria-label={`Delete ${s.name}`}
+                    loading={remove.isPending && remove.variables === s.id}
+                    onClick={() => remove.mutate(s.id, { onSuccess: () => toast("ok", `“${s.name}” is deleted.`), onError: (e) => toast("bad", e.message) })}
+                  >
+                    <Icon name="trash" />
+                  </ActionIcon>
+                ) : null}
+              </li>
+            ))}
+          </ul>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function History({ text, onQuery }: { text: string; onQuery: Props["onQuery"] }): ReactElement {
+  const history = useApi<Page<Query>>(paths.history(text.trim()), { refresh: 5 });
+  return (
+    <Loaded query={history} rows={6}>
+      {({ items }) =>
+        items.length === 0 ? (
+          <EmptyState title={text ? "No query of yours matches" : "You ran no query yet"} />
+        ) : (
+          <ul className="sql-library">
+            {items.map((q) => (
+              <li key={q.id}>
+                <button type="button" onClick={() => onQuery(q)}>
+                  <span className="row">
+                    <Status state={q.state} />
+                    <span className="small t3">
+                      <Time at={q.created_at} />
+                    </span>
+                    <span className="small t3">{q.rows.toLocaleString("en-GB")} rows</span>
+                  </span>
+                  <code>{q.sql.replaceAll(/\s+/g, " ").slice(0, 160)}</code>
+                </button>
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </Loaded>
+  );
+}
+
+export function SaveDialogBody({ name, shared, onSave, busy, canShare }: {
+  name: string;
+  shared: boolean;
+  busy: boolean;
+  canShare: boolean;
+  onSave: (name: string, shared: boolean) => void;
+}): ReactElement {
+  const [title, setTitle] = useState(name);
+  const [share, setShare] = useState(shared);
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (title.trim()) onSave(title.trim(), share);
+      }}
+    >
+      <TextInput label="Name" required value={title} maxLength={200} onChange={(e) => setTitle(e.currentTarget.value)} data-autofocus />
+      {canShare ? (
+        <label className="row">
+          <input type="checkbox" checked={share} onChange={(e) => setShare(e.currentTarget.checked)} /> Share with everybody who may run SQL
+        </label>
+      ) : null}
+      <div className="row">
+        <span className="grow" />
+        <Button type="submit" variant="filled" loading={busy} disabled={!title.trim()}>
+          Save query
+        </Button>
+      </div>
+    </form>
+  );
+}

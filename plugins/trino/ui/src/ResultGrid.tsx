@@ -1,0 +1,66 @@
+import { Button, DataGrid, Icon, Modal, TextInput, toast, type GridColumn } from "@openlakes/ui";
+import { useCallback, useMemo, useState, type ReactElement } from "react";
+import { isNumeric, type ArrowRows } from "./arrow";
+import type { ColumnInfo } from "./types";
+import { useIndex, type Sort } from "./view";
+
+type Props = { rows: ArrowRows; version: number; columns: ColumnInfo[]; complete: boolean };
+
+export function ResultGrid({ rows, version, columns, complete }: Props): ReactElement {
+  const [sort, setSort] = useState<Sort>(null);
+  const [filter, setFilter] = useState("");
+  const [cell, setCell] = useState<{ name: string; text: string } | null>(null);
+  const { index, working } = useIndex(rows, complete, sort, filter);
+  const shown = useMemo<GridColumn[]>(
+    () =>
+      rows.fields.map((field, i) => ({
+        name: field.name,
+        type: columns[i]?.type ?? String(field.type),
+        numeric: isNumeric(field.type),
+        sorted: sort?.column === i ? (sort.descending ? "desc" : "asc") : undefined,
+      })),
+    // oxlint-disable-next-line react/exhaustive-deps -- the fields are there with the first version
+    [rows, version > 0, columns, sort],
+  );
+  const at = useCallback((row: number, column: number) => rows.text(index ? (index[row] ?? -1) : row, column), [rows, index]);
+  const header = (column: number): void =>
+    setSort((s) => (s?.column !== column ? { column, descending: false } : s.descending ? null : { column, descending: true }));
+  const copy = async (): Promise<void> => {
+    const count = Math.min(index?.length ?? rows.length, 10_000);
+    const lines = [shown.map((c) => c.name).join("\t")];
+    for (let row = 0; row < count; row += 1) lines.push(shown.map((_, c) => (at(row, c) ?? "").replaceAll(/[\t\n\r]/g, " ")).join("\t"));
+    await navigator.clipboard.writeText(lines.join("\n"));
+    toast("ok", `${count.toLocaleString("en-GB")} rows are in the clipboard, tab-separated.`);
+  };
+  const count = index?.length ?? rows.length;
+  return (
+    <div className="sql-grid">
+      <div className="sql-grid-tools">
+        <TextInput aria-label="Find in rows" placeholder="Find in rows" value={filter} onChange={(e) => setFilter(e.currentTarget.value)} />
+        <span className="small t3 nowrap" role="status">
+          {working ? "looking" : index ? `${count.toLocaleString("en-GB")} of ${rows.length.toLocaleString("en-GB")} rows` : ""}
+        </span>
+        <span className="grow" />
+        <Button variant="subtle" leftSection={<Icon name="copy" />} onClick={() => void copy()} disabled={rows.length === 0}>
+          Copy
+        </Button>
+      </div>
+      <div className="sql-grid-body">
+        <DataGrid
+          label="Result"
+          columns={shown}
+          rowCount={count}
+          cell={at}
+          version={version}
+          onHeader={header}
+          onOpen={(row, column) => setCell({ name: shown[column]?.name ?? "", text: at(row, column) ?? "NULL" })}
+        />
+      </div>
+      {cell ? (
+        <Modal opened onClose={() => setCell(null)} title={cell.name} size="xl">
+          <pre className="code-block">{cell.text.slice(0, 1_000_000)}</pre>
+        </Modal>
+      ) : null}
+    </div>
+  );
+}

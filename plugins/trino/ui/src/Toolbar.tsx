@@ -1,0 +1,112 @@
+import { Button, Icon, Menu, Select, TextInput } from "@openlakes/ui";
+import type { ReactElement } from "react";
+import type { EngineInfo } from "./types";
+
+export const LIMITS = [100, 1000, 10_000, 100_000, 1_000_000];
+
+type Props = {
+  busy: boolean;
+  stopping: boolean;
+  engines: EngineInfo[];
+  engine: string;
+  place: string;
+  places: string[];
+  limit: number;
+  parameters: { name: string; value: string }[];
+  onRun: () => void;
+  onRunAll: () => void;
+  onStop: () => void;
+  onExplain: () => void;
+  onFormat: () => void;
+  onSave: () => void;
+  onLibrary: () => void;
+  onTree: () => void;
+  onEngine: (engine: string) => void;
+  onPlace: (place: string) => void;
+  onLimit: (limit: number) => void;
+  onParameter: (name: string, value: string) => void;
+};
+
+/** Run and Stop always in the same place; then what it runs with. */
+export function Toolbar(props: Props): ReactElement {
+  return (
+    <div className="sql-tools" role="toolbar" aria-label="Query">
+      <Button className="only-s" variant="subtle" aria-label="Catalog" onClick={props.onTree}>
+        <Icon name="database" />
+      </Button>
+      <Button variant="filled" leftSection={<Icon name="play" />} onClick={props.onRun} disabled={props.busy} rightSection={<span className="sql-key only-l">Ctrl ↵</span>}>
+        Run
+      </Button>
+      <Button leftSection={<Icon name="stop" />} onClick={props.onStop} disabled={!props.busy} loading={props.stopping}>
+        Stop
+      </Button>
+      <span className="only-l sql-quiet">
+        <Button variant="subtle" color="gray" onClick={props.onExplain}>
+          Explain
+        </Button>
+        <Button variant="subtle" color="gray" onClick={props.onFormat}>
+          Format
+        </Button>
+      </span>
+      <span className="grow" />
+      {props.parameters.map(({ name, value }) => (
+        <label key={name} className="sql-parameter">
+          <span className="small t2">{name}</span>
+          <TextInput aria-label={`Parameter ${name}`} value={value} placeholder="value" onChange={(e) => props.onParameter(name, e.currentTarget.value)} />
+        </label>
+      ))}
+      {props.engines.length > 1 ? (
+        <Select
+          aria-label="Engine"
+          className="sql-select"
+          data={props.engines.map((e) => ({ value: e.id, label: e.title }))}
+          value={props.engine}
+          onChange={(v) => v && props.onEngine(v)}
+          allowDeselect={false}
+        />
+      ) : (
+        <span className="tag only-l">{props.engines[0]?.title}</span>
+      )}
+      <Select aria-label="Catalog and schema" className="sql-select only-l" placeholder="catalog.schema" data={props.places} value={props.place || null} onChange={(v) => props.onPlace(v ?? "")} searchable />
+      <Select
+        aria-label="Row limit"
+        className="sql-select sql-limit"
+        data={LIMITS.map((n) => ({ value: String(n), label: `Limit ${n.toLocaleString("en-GB")}` }))}
+        value={String(props.limit)}
+        onChange={(v) => v && props.onLimit(Number(v))}
+        allowDeselect={false}
+      />
+      <Button variant="subtle" color="gray" className="only-l" onClick={props.onSave}>
+        Save
+      </Button>
+      <Button variant="subtle" color="gray" className="only-l" leftSection={<Icon name="history" />} onClick={props.onLibrary}>
+        Queries
+      </Button>
+      <Menu position="bottom-end" shadow="md">
+        <Menu.Target>
+          <Button variant="subtle" color="gray" aria-label="More">
+            <Icon name="more" />
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<Icon name="play" />} onClick={props.onRunAll}>
+            Run all as one text
+          </Menu.Item>
+          <Menu.Item leftSection={<Icon name="model" />} onClick={props.onExplain}>
+            Explain
+          </Menu.Item>
+          <Menu.Item leftSection={<Icon name="edit" />} onClick={props.onFormat}>
+            Format
+          </Menu.Item>
+          <Menu.Divider />
+          <Menu.Item leftSection={<Icon name="star" />} onClick={props.onSave}>
+            Save query
+          </Menu.Item>
+          <Menu.Item leftSection={<Icon name="history" />} onClick={props.onLibrary}>
+            Saved queries and history
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    </div>
+  );
+}
