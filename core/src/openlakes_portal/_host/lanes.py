@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from openlakes_portal._host.deadline import StageInterrupted, interrupt
@@ -39,23 +39,26 @@ class Lane:
 
     async def run(self, function: Callable[..., Awaitable[T]], *args: Any, seconds: float) -> T:
         """Run an async function here within `seconds`; raises `LaneTimeout`, `LaneBlocked`, or what it raises."""
-        if self._stuck and self._thread is not None and self._thread.is_alive():
+        if self._stuck:
             raise LaneBlocked("an earlier call still blocks and cannot be interrupted")
-        loop = self._running_loop()
-        future = asyncio.run_coroutine_threadsafe(self._guarded(function, args, seconds), loop)
+        future = asyncio.run_coroutine_threadsafe(self._guarded(function, args, seconds), self._running_loop())
+        watched = asyncio.wrap_future(future)
+        done, _ = await asyncio.wait({watched}, timeout=seconds + GRACE)
+        if not done:
+            await self._interrupt(future, watched)
+            raise LaneBlocked(f"it did not give control back within {seconds:g} s")
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), seconds + GRACE)
-        except TimeoutError:
-            if future.done():
-                raise LaneTimeout from None
-            await self._abandon(future)
-            raise LaneBlocked(f"it did not give control back within {seconds:g} s") from None
-        except (CancelledError, StageInterrupted):
+            return watched.result()
+        except StageInterrupted:
             raise LaneBlocked("its thread was interrupted") from None
 
     async def _guarded(self, function: Callable[..., Awaitable[T]], args: tuple[Any, ...], seconds: float) -> T:
         async def call() -> T:
-            return await function(*args)
+            try:
+                return await function(*args)
+            except (SystemExit, KeyboardInterrupt) as error:
+                # They would end the lane's loop; here they are one more way for a check to fail.
+                raise RuntimeError(f"it raised {type(error).__name__}") from error
 
         inner: Coroutine[Any, Any, T] = Attributed(call(), self._journal, self._label)
         try:
@@ -70,20 +73,22 @@ class Lane:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_serve, args=(loop,), name=f"lane-{self._plugin}", daemon=True)
         thread.start()
-        self._loop, self._thread, self._stuck = loop, thread, False
+        self._loop, self._thread = loop, thread
         return loop
 
-    async def _abandon(self, future: "Future[Any]") -> None:
-        """End a blocked thread where that is possible, and never wait for it longer than the grace."""
-        thread = self._thread
-        if thread is None:
+    async def _interrupt(self, future: "Future[T]", watched: "asyncio.Future[T]") -> None:
+        """End the call where that is possible; one that blocks in C is interrupted when it returns from there."""
+        if self._thread is not None:
+            interrupt(self._thread)
+        done, _ = await asyncio.wait({watched}, timeout=GRACE)
+        if done:
+            watched.exception()  # seen: it is the interruption
             return
-        interrupt(thread)
-        await asyncio.to_thread(thread.join, GRACE)
-        self._stuck = thread.is_alive()
-        if not self._stuck:
-            self._loop = self._thread = None
-        future.cancel()
+        self._stuck = True
+        future.add_done_callback(self._recovered)
+
+    def _recovered(self, future: "Future[T]") -> None:
+        self._stuck = False
 
     def close(self) -> None:
         """Stop the thread if it listens."""

@@ -1,26 +1,27 @@
 // Keys of the whole console: Ctrl/Cmd+K everywhere, also inside editors; `?` and `g` sequences outside of inputs.
-import { useEffect, useRef } from "react";
+import { useEffect, useEffectEvent } from "react";
 
 type Keys = { palette: () => void; help: () => void; go: (letter: string) => void };
 
 export function useKeys(keys: Keys): void {
-  const latest = useRef(keys);
-  latest.current = keys;
+  const palette = useEffectEvent(() => keys.palette());
+  const help = useEffectEvent(() => keys.help());
+  const go = useEffectEvent((letter: string) => keys.go(letter));
   useEffect(() => {
     let sequence = 0;
     const down = (event: KeyboardEvent): void => {
       if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
         event.preventDefault();
         event.stopPropagation();
-        latest.current.palette();
+        palette();
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      if (event.key === "?") latest.current.help();
+      if (event.key === "?") help();
       else if (event.key === "g") sequence = Date.now();
       else if (Date.now() - sequence < 1200 && /^[a-z]$/.test(event.key)) {
         sequence = 0;
-        latest.current.go(event.key);
+        go(event.key);
       }
     };
     // In the capture phase: an editor must not swallow it.

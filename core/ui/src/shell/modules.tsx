@@ -20,12 +20,29 @@ function loadStyles(plugin: PluginInfo): void {
 async function load(plugin: PluginInfo, attempt: number): Promise<OpenLakesPlugin> {
   if (!plugin.module) throw new Error(`The plugin ${plugin.id} has no module.`);
   loadStyles(plugin);
-  // A failed import stays failed for its address in the browser: another attempt needs another one.
-  const address = attempt === 0 ? plugin.module : `${plugin.module}?attempt=${attempt}`;
+  const address = attempt === 0 ? plugin.module : await again(plugin.module, attempt);
   const loaded = (await import(/* @vite-ignore */ address)) as { default?: OpenLakesPlugin };
   const found = loaded.default;
   if (found?.apiVersion !== 1) throw new Error(`The module of ${plugin.id} speaks version ${String(found?.apiVersion)}, this console speaks 1.`);
   return found;
+}
+
+/**
+ * A browser may remember that an address failed: another attempt has another address. The import map's integrity is
+ * bound to the first one, so the new one is preloaded with the same: a changed file does not run on a retry either.
+ */
+function again(module: string, attempt: number): Promise<string> {
+  const map = JSON.parse(document.querySelector('script[type="importmap"]')?.textContent ?? "{}") as { integrity?: Record<string, string> };
+  const address = `${module}?attempt=${attempt}`;
+  const link = document.createElement("link");
+  link.rel = "modulepreload";
+  link.integrity = map.integrity?.[module] ?? "";
+  link.href = address;
+  return new Promise((resolve, reject) => {
+    link.addEventListener("load", () => resolve(address));
+    link.addEventListener("error", () => reject(new Error(`The module ${module} could not be fetched, or is not the file that was announced.`)));
+    document.head.append(link);
+  });
 }
 
 function moduleOf(plugin: PluginInfo, attempt: number): Promise<OpenLakesPlugin> {
@@ -54,6 +71,7 @@ export function FromModule({ plugin, kind, name }: { plugin: PluginInfo; kind: "
   return (
     <ErrorBoundary resetKey={`${plugin.id}.${name}`} onRetry={() => setAttempt((n) => n + 1)}>
       <Waiting>
+        {/* oxlint-disable-next-line react/static-components -- made once for a module, a name and an attempt */}
         <Found />
       </Waiting>
     </ErrorBoundary>

@@ -4,7 +4,7 @@ import { Link, Route, Routes, useLocation } from "react-router";
 import { useApi } from "../ui/api";
 import type { DeclaredWire } from "../ui/blocks";
 import { DeclaredPage } from "../ui/declared";
-import { PageHeader } from "../ui/layout";
+import { PageHeader, usePageTitle } from "../ui/layout";
 import { usePortal, useSession, type PluginInfo, type PluginPage } from "../ui/session";
 import { EmptyState, Loaded, Loading } from "../ui/states";
 import { Home } from "../pages/Home";
@@ -52,7 +52,13 @@ function PluginPageView({ plugin, page: p }: { plugin: PluginInfo; page: PluginP
   const crumbs = [section, plugin.title].filter((part) => part && part !== p.title).join(" / ");
   if (p.kind === "module") {
     const body = <FromModule plugin={plugin} kind="pages" name={p.export ?? ""} />;
-    if (p.full_bleed) return <div className="page-full">{body}</div>;
+    if (p.full_bleed)
+      return (
+        <div className="page-full">
+          <HiddenTitle title={p.title} />
+          {body}
+        </div>
+      );
     return (
       <Framed>
         <PageHeader title={p.title} crumbs={crumbs} subtitle={p.subtitle} />
@@ -67,6 +73,16 @@ function PluginPageView({ plugin, page: p }: { plugin: PluginInfo; page: PluginP
         <Declared path={`/api/pages/${plugin.id}/${p.id}`} />
       </ErrorBoundary>
     </Framed>
+  );
+}
+
+/** The title of a page that uses the whole frame: told, and not drawn. */
+function HiddenTitle({ title }: { title: string }): ReactElement {
+  const heading = usePageTitle(title);
+  return (
+    <h1 ref={heading} tabIndex={-1} className="visually-hidden">
+      {title}
+    </h1>
   );
 }
 

@@ -30,6 +30,16 @@ export function configureApi(token: string, signedOut: () => void): void {
   onSignedOut = signedOut;
 }
 
+/** Asks whether the session is still there; when it is not, the shell asks the person to sign in again. */
+export async function checkSession(): Promise<void> {
+  try {
+    const { session } = await api<{ session: object | null }>("/api/bootstrap");
+    if (session === null) onSignedOut();
+  } catch {
+    // Not reachable: that is not being signed out.
+  }
+}
+
 export const currentCsrfToken = (): string => csrfToken;
 
 export type ApiOptions = {
@@ -96,7 +106,7 @@ function offline(): Problem {
     status: 0,
     detail: "The portal does not answer. Your network, or the portal itself, is away.",
     request_id: "",
-    remedy: "It is tried again by itself; nothing you typed is lost.",
+    remedy: "Nothing you typed is lost; try again when it is back.",
   };
 }
 

@@ -52,6 +52,7 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
       <figcaption id={id} className="visually-hidden">
         {label}: {shown.length} points, from {formatNumber(low)} to {formatNumber(high)} {unit}
       </figcaption>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the pointer only repeats what the table says */}
       <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label} onMouseLeave={() => setHover(null)}>
         {ticks(low, high).map((tick) => (
           <g key={tick}>

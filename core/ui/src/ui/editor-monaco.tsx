@@ -4,7 +4,7 @@ import "monaco-editor/languages/definitions/yaml/register.js";
 import "monaco-editor/languages/definitions/python/register.js";
 import "monaco-editor/languages/definitions/markdown/register.js";
 import * as monaco from "monaco-editor/editor/editor.api.js";
-import { useEffect, useRef, type ReactElement } from "react";
+import { useEffect, useEffectEvent, useRef, type ReactElement } from "react";
 import type { EditorProps } from "./editor";
 import { usePreference } from "./preferences";
 
@@ -52,11 +52,38 @@ function defineTheme(dark: boolean): string {
   return name;
 }
 
+function options(props: EditorProps): monaco.editor.IStandaloneEditorConstructionOptions {
+  return {
+    value: props.value,
+    language: props.language,
+    ariaLabel: props.label,
+    readOnly: props.readOnly,
+    automaticLayout: true,
+    minimap: { enabled: false },
+    fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
+    fontSize: 13,
+    lineHeight: 21,
+    fontLigatures: false,
+    lineNumbersMinChars: 4,
+    padding: { top: 8, bottom: 8 },
+    scrollBeyondLastLine: false,
+    fixedOverflowWidgets: true,
+    renderLineHighlight: "line",
+    overviewRulerLanes: 0,
+    wrappingStrategy: "simple",
+    tabSize: 2,
+    suggest: { showWords: false },
+    quickSuggestions: { other: true, comments: false, strings: false },
+    unicodeHighlight: { ambiguousCharacters: true },
+  };
+}
+
 export default function MonacoInstance(props: EditorProps): ReactElement {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<MonacoEditor | null>(null);
-  const latest = useRef(props);
-  latest.current = props;
+  const create = useEffectEvent((element: HTMLElement) => monaco.editor.create(element, options(props)));
+  const changed = useEffectEvent((value: string) => props.onChange?.(value));
+  const mounted = useEffectEvent((made: MonacoEditor) => props.onMount?.(made, monaco));
   const theme = usePreference("theme", "system");
 
   useEffect(() => {
@@ -69,35 +96,13 @@ export default function MonacoInstance(props: EditorProps): ReactElement {
 
   useEffect(() => {
     if (!host.current) return undefined;
-    const made = monaco.editor.create(host.current, {
-      value: latest.current.value,
-      language: latest.current.language,
-      ariaLabel: latest.current.label,
-      readOnly: latest.current.readOnly,
-      automaticLayout: true,
-      minimap: { enabled: false },
-      fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
-      fontSize: 13,
-      lineHeight: 21,
-      fontLigatures: false,
-      lineNumbersMinChars: 4,
-      padding: { top: 8, bottom: 8 },
-      scrollBeyondLastLine: false,
-      fixedOverflowWidgets: true,
-      renderLineHighlight: "line",
-      overviewRulerLanes: 0,
-      wrappingStrategy: "simple",
-      tabSize: 2,
-      suggest: { showWords: false },
-      quickSuggestions: { other: true, comments: false, strings: false },
-      unicodeHighlight: { ambiguousCharacters: true },
-    });
+    const made = create(host.current);
     editor.current = made;
-    const changed = made.onDidChangeModelContent(() => latest.current.onChange?.(made.getValue()));
-    const leave = latest.current.onMount?.(made, monaco);
+    const listening = made.onDidChangeModelContent(() => changed(made.getValue()));
+    const leave = mounted(made);
     return () => {
       leave?.();
-      changed.dispose();
+      listening.dispose();
       made.dispose();
     };
   }, []);

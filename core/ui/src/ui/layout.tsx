@@ -1,6 +1,23 @@
-import { useEffect, useRef, type ReactElement, type ReactNode } from "react";
+import { useEffect, useRef, type ReactElement, type ReactNode, type RefObject } from "react";
 import { useLocation } from "react-router";
 import "./layout.css";
+
+/** The address whose title was announced last: after the first page, each new one takes the focus to its title. */
+let announced: string | null = null;
+
+/** Says the page's title to the browser and, after navigation, to who listens: the focus goes to `heading`. */
+export function usePageTitle(title: string): RefObject<HTMLHeadingElement | null> {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const { pathname } = useLocation();
+  useEffect(() => {
+    document.title = `${title} · OpenLakes`;
+  }, [title]);
+  useEffect(() => {
+    if (announced !== null && announced !== pathname) heading.current?.focus();
+    announced = pathname;
+  }, [pathname]);
+  return heading;
+}
 
 /** The head of a page: where it is, its title (which gets the focus after navigation), one line, its actions. */
 export function PageHeader({
@@ -14,16 +31,7 @@ export function PageHeader({
   subtitle?: ReactNode;
   actions?: ReactNode;
 }): ReactElement {
-  const heading = useRef<HTMLHeadingElement>(null);
-  const { pathname } = useLocation();
-  const first = useRef(true);
-  useEffect(() => {
-    document.title = `${title} · OpenLakes`;
-  }, [title]);
-  useEffect(() => {
-    if (first.current) first.current = false;
-    else heading.current?.focus();
-  }, [pathname]);
+  const heading = usePageTitle(title);
   return (
     <div className="page-head">
       <div className="grow">

@@ -5,6 +5,7 @@ import type { ReactElement, ReactNode } from "react";
 const INLINE = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]+\]\([^)\s]+\))/;
 
 export function safeHref(target: string): string | null {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return /^(https?:\/\/|\/(?!\/))/i.test(target) && !/[\u0000-\u001f]/.test(target) ? target : null;
 }
 
