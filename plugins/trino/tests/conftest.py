@@ -17,6 +17,7 @@ from pyiceberg.transforms import IdentityTransform
 
 from openlakes_portal.spi import Principal, QueryStatus, SqlEngine, Statement
 from openlakes_portal_trino.embedded.engine import EmbeddedEngine
+from openlakes_portal_trino.embedded.process import WorkerPool
 from openlakes_portal_trino.settings import Settings
 
 SECRET_PLACE = "vault-of-files"
@@ -156,6 +157,7 @@ MakeEngine = Callable[..., EmbeddedEngine]
 async def make_engine(lakehouse: Lakehouse, tmp_path: Path) -> AsyncIterator[MakeEngine]:
     """An embedded engine over the lakehouse; keywords are settings of `duckdb` and, as `queries`, of queries."""
     made: list[EmbeddedEngine] = []
+    pools: list[WorkerPool] = []
 
     def make(queries: dict[str, Any] | None = None, **duckdb: Any) -> EmbeddedEngine:
         raw = lakehouse.settings
@@ -163,12 +165,15 @@ async def make_engine(lakehouse: Lakehouse, tmp_path: Path) -> AsyncIterator[Mak
             {**raw, "duckdb": {"spare_workers": 0, **raw["duckdb"], **duckdb}, "queries": queries or {}}
         )
         context: Any = EngineContext(settings, tmp_path)
-        made.append(EmbeddedEngine(context))
+        pools.append(WorkerPool(settings.duckdb.spare_workers, 60.0))
+        made.append(EmbeddedEngine(context, pools[-1]))
         return made[-1]
 
     yield make
     for engine in made:
         await engine.close()
+    for pool in pools:
+        pool.close()
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from openlakes_portal.spi import Principal, Statement, TableDetail, TableEntry
+from openlakes_portal.spi import HealthReport, Principal, Statement, TableDetail, TableEntry
 from openlakes_portal.spi.context import Context
-from openlakes_portal_trino.access import Grants
+from openlakes_portal_trino.access import AccessRules, CatalogRule, Grants, SchemaRule
 from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.metadata import Metadata
 from openlakes_portal_trino.embedded.process import WorkerPool
 from openlakes_portal_trino.embedded.running import RunningInWorker
 from openlakes_portal_trino.settings import Settings
+
+NOBODY = Principal(subject="health", issuer="portal", username="health", name="Health check")
 
 
 class EmbeddedEngine:
@@ -22,11 +24,11 @@ class EmbeddedEngine:
     title = "DuckDB"
     dialect = "duckdb"
 
-    def __init__(self, context: Context[Settings]) -> None:
+    def __init__(self, context: Context[Settings], pool: WorkerPool) -> None:
         self._context = context
         self._settings = context.settings.duckdb
         self._metadata = Metadata(self._settings.catalogs)
-        self._pool = WorkerPool(self._settings.spare_workers, self._settings.spare_idle)
+        self._pool = pool
         self._running: set[RunningInWorker] = set()
         self._following: set[asyncio.Task[None]] = set()
         self._functions: Sequence[str] = ()
@@ -66,10 +68,16 @@ class EmbeddedEngine:
         follow.add_done_callback(self._following.discard)
         return running
 
+    async def health(self) -> HealthReport:
+        """Whether each catalog can be read."""
+        everything = AccessRules(catalogs=(CatalogRule(),), schemas=(SchemaRule(owner=True),)).grants(NOBODY)
+        for catalog in self._settings.catalogs:
+            await self._context.in_thread(self._metadata.schemas, everything, catalog)
+        return HealthReport.healthy(catalogs=", ".join(self._settings.catalogs))
+
     async def close(self) -> None:
-        """End every worker, and wait until all are gone."""
+        """End every statement, and wait until all are gone."""
         await asyncio.gather(*(running.stop() for running in self._running))
-        await self._context.in_thread(self._pool.close)
 
     async def cool(self) -> None:
         """End spare workers that nobody needed for long; called now and then."""

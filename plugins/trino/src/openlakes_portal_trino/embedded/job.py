@@ -28,7 +28,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One statement of one principal. `catalogs` are pyiceberg's properties by name, `grants` what may be read."""
+    """One statement of one principal. `catalogs` are pyiceberg's properties by name, `grants` what may be read.
+
+    With `result` it is a statement of ours instead, over the one table `result`: that file's columns, as c0, c1, ...
+    """
 
     sql: str
     spool: str
@@ -39,6 +42,7 @@ class Job:
     user: str
     catalog: str | None = None
     schema: str | None = None
+    result: str | None = None
     parameters: dict[str, Scalar] = field(default_factory=dict)
 
     def encoded(self) -> "Line":

@@ -23,6 +23,7 @@ from openlakes_portal_trino.embedded.errors import translated, without
 from openlakes_portal_trino.embedded.job import Job, Message
 from openlakes_portal_trino.embedded.refusal import Refused
 from openlakes_portal_trino.embedded.statement import ReadStatement, read
+from openlakes_portal_trino.embedded.stored import StoredResult
 from openlakes_portal_trino.spool import SpoolLimits, SpoolWriter
 
 REPORT = 0.1
@@ -57,9 +58,13 @@ class Talk:
 
 def run(job: Job, say: Say) -> Message:
     """Run one statement; the message is the end. Raises `Refused` and DuckDB's errors."""
-    statement = _checked(job)
+    statement = _checked(job) if job.result is None else ReadStatement.ours(job.sql)
     connection = connect(int(job.limits.memory * DUCKDB_SHARE), job.limits.threads, job.limits.temp)
-    Attachment(connection, job).attach(statement)
+    if job.result is None:
+        Attachment(connection, job).attach(statement)
+    else:
+        connection.register("result", StoredResult(Path(job.result)))
+        lock(connection)
     try:
         reporter = Reporter(connection, say)
         reader, columns = _started(connection, statement, job)

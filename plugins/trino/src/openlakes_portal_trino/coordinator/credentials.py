@@ -1,0 +1,31 @@
+"""How a person is known to Trino: the one seam between the engine and the portal's token exchange."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from openlakes_portal.spi import Principal
+
+
+@dataclass(frozen=True)
+class TrinoCredential:
+    """`user` is the name in `X-Trino-User`; `bearer`, where there is one, proves it."""
+
+    user: str
+    bearer: SecretStr | None = field(default=None, repr=False)
+
+
+class Credentials(Protocol):
+    """Gets the credential with which the portal may act as a person at Trino."""
+
+    async def of(self, principal: Principal, purpose: str) -> TrinoCredential:
+        """A credential that is valid for at least the next minutes. Raises `UpstreamAuthFailed`."""
+
+
+class PlainName:
+    """The name alone, for a Trino on loopback that believes it (settings refuse it anywhere else)."""
+
+    async def of(self, principal: Principal, purpose: str) -> TrinoCredential:
+        """The user name."""
+        return TrinoCredential(principal.username)

@@ -1,0 +1,28 @@
+"""A statement with parameters, as Trino takes it: `EXECUTE IMMEDIATE '<text>' USING <values>`.
+
+The text keeps its `?` marks and each value is a literal in a place of its own, written by sqlglot: nothing that a
+person typed as a value is ever read as SQL.
+"""
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from openlakes_portal.spi.sql import Scalar
+from openlakes_portal_trino.parameters import as_marks, check, placeholders
+
+
+def bound(sql: str, parameters: Mapping[str, Scalar]) -> str:
+    """What is sent. Raises `ParameterMismatch`."""
+    found = placeholders(sql, "trino")
+    check(found, parameters)
+    if not found:
+        return sql
+    values = ", ".join(_literal(parameters[placeholder.name]) for placeholder in found)
+    return f"EXECUTE IMMEDIATE {_literal(as_marks(sql, found).rstrip().rstrip(';'))} USING {values}"
+
+
+def _literal(value: Scalar) -> str:
+    if isinstance(value, float):
+        return f"DOUBLE '{value!r}'"
+    return exp.convert(value).sql(dialect="trino")

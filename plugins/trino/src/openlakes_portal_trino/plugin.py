@@ -1,0 +1,110 @@
+"""SQL workbench: Trino, and DuckDB over Iceberg where there is none."""
+
+import importlib.resources
+from contextlib import AbstractAsyncContextManager
+
+from openlakes_portal.spi import (
+    Context,
+    HealthCheck,
+    Module,
+    NavEntry,
+    Page,
+    Permission,
+    PluginManifest,
+    Route,
+    SearchProvider,
+    Service,
+    SqlEngine,
+    Tls,
+    Upstream,
+    hookimpl,
+)
+from openlakes_portal_trino.finding import search_providers
+from openlakes_portal_trino.health import health_checks
+from openlakes_portal_trino.routes.access import PERMISSIONS, RUN
+from openlakes_portal_trino.routes.catalog import catalog_routes
+from openlakes_portal_trino.routes.queries import query_routes
+from openlakes_portal_trino.routes.saved import saved_routes
+from openlakes_portal_trino.settings import Settings
+from openlakes_portal_trino.workspace import workspace
+
+
+@hookimpl
+def plugin_manifest() -> PluginManifest:
+    """Who this is."""
+    return PluginManifest(
+        id="trino",
+        title="SQL workbench",
+        contract="1.0",
+        owner="OpenLakes",
+        upstream_versions=("Trino 470-480", "DuckDB 1.5"),
+        description="Query the lakehouse as yourself: Trino, or DuckDB over Iceberg where there is no Trino.",
+    )
+
+
+@hookimpl
+def settings_model() -> type[Settings]:
+    """Its settings."""
+    return Settings
+
+
+@hookimpl
+def register_permissions(context: Context[Settings]) -> list[Permission]:
+    """What one may be allowed to do."""
+    return PERMISSIONS
+
+
+@hookimpl
+def register_upstreams(context: Context[Settings]) -> list[Upstream]:
+    """Trino, where it is configured: for its health; statements go by the official client."""
+    settings = context.settings.trino
+    if settings.address is None:
+        return []
+    return [Upstream("trino", settings.address, timeout=settings.timeout, tls=Tls(settings.verify))]
+
+
+@hookimpl
+def register_routes(context: Context[Settings]) -> list[Route]:
+    """The workbench's API."""
+    here = workspace(context)
+    return [*catalog_routes(here), *query_routes(here), *saved_routes(here)]
+
+
+@hookimpl
+def register_services(context: Context[Settings]) -> list[Service]:
+    """Each configured engine, for other plugins."""
+    return [Service(SqlEngine, engine, id) for id, engine in workspace(context).engines.items()]
+
+
+@hookimpl
+def register_pages(context: Context[Settings]) -> list[Page | Module]:
+    """The workbench, drawn by the plugin's own module where that was built."""
+    files = importlib.resources.files("openlakes_portal_trino") / "static"
+    page = Page("sql", "SQL", access=RUN, export="Workbench", path="", full_bleed=True)
+    return [Module(files=files, entry="index.js"), page] if (files / "index.js").is_file() else []
+
+
+@hookimpl
+def register_nav(context: Context[Settings]) -> list[NavEntry]:
+    """Its line in the navigation."""
+    if not register_pages(context):
+        return []
+    return [NavEntry("Model", "SQL", page="sql", access=RUN, icon="terminal", order=10)]
+
+
+@hookimpl
+def register_search(context: Context[Settings]) -> list[SearchProvider]:
+    """What the palette finds."""
+    return search_providers(workspace(context))
+
+
+@hookimpl
+def register_health_checks(context: Context[Settings]) -> list[HealthCheck]:
+    """One for each configured engine."""
+    return health_checks(workspace(context))
+
+
+@hookimpl
+def lifespan(context: Context[Settings]) -> AbstractAsyncContextManager[None]:
+    """Recovers queries of a former run, tends the running ones, ends them at the stop."""
+    return workspace(context).running()

@@ -1,0 +1,210 @@
+"""The query service: submits, follows, stops and remembers queries, each for its owner alone.
+
+A query that is not the asking person's does not exist for them: the answer is the same as for an id that never was.
+States: `queued` -> `running` -> `finished`, `failed` or `cancelled`; the history's document has the newest one that
+outlives a restart, the engine's own word is asked for while it runs.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from openlakes_portal.spi import (
+    Document,
+    Documents,
+    InvalidInput,
+    Limited,
+    Listing,
+    NotFound,
+    Principal,
+    SqlEngine,
+    TooLarge,
+)
+from openlakes_portal.spi.context import Context
+from openlakes_portal_trino.queries.active import ActiveQuery
+from openlakes_portal_trino.queries.record import ErrorView, QueryRecord, QueryView, Submission, view
+from openlakes_portal_trino.queries.turns import Turns
+from openlakes_portal_trino.results.store import ResultStore, expired
+from openlakes_portal_trino.settings import Settings
+
+HISTORY = "queries"
+RESTARTED = ErrorView(message="The portal was restarted while it ran. Run it again.", kind="engine")
+
+
+class QueryService:
+    """All queries of this portal process, and the history of everybody's."""
+
+    def __init__(
+        self, context: Context[Settings], engines: Mapping[str, SqlEngine], results: ResultStore, replica: str
+    ) -> None:
+        self._context = context
+        self._settings = context.settings.queries
+        self._engines = engines
+        self._results = results
+        self._replica = replica
+        self._turns = Turns(self._settings.per_user, self._settings.total)
+        self._active: dict[str, ActiveQuery] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def submit(self, principal: Principal, submission: Submission) -> QueryView:
+        """Accept a statement; it runs when its turn comes. Raises `TooLarge`, `Limited`, `InvalidInput`."""
+        engine = self._engine(submission.engine)
+        self._check(principal, submission)
+        record = QueryRecord(
+            sql=submission.sql,
+            engine=engine.id,
+            catalog=submission.catalog,
+            schema=submission.schema_,
+            parameters=submission.parameters,
+            row_limit=min(submission.row_limit or self._settings.row_limit, self._settings.max_row_limit),
+            username=principal.username,
+            replica=self._replica,
+        )
+        document = await self._documents.create(record.data(), owner=principal.identity)
+        spool = await self._context.in_thread(self._results.place, document.id)
+        active = ActiveQuery(document, record, principal, spool, self._context.log)
+        self._active[document.id] = active
+        self._tasks[document.id] = asyncio.create_task(self._run(active, engine))
+        await asyncio.sleep(0)  # a free turn is taken before the answer is written
+        return self._view_active(active)
+
+    async def get(self, principal: Principal, id: str) -> QueryView:
+        """One query of this person. Raises `NotFound`."""
+        active = self._own_active(principal, id)
+        if active is not None:
+            active.touch()
+            return self._view_active(active)
+        document = await self._document(principal, id)
+        return await self._view(document)
+
+    async def stop(self, principal: Principal, id: str) -> QueryView:
+        """Stop a query; what has ended already stays as it ended. Raises `NotFound`."""
+        active = self._own_active(principal, id)
+        if active is None:
+            return await self._view(await self._document(principal, id))
+        await self._stop(active)
+        return await self.get(principal, id)
+
+    async def history(self, principal: Principal, limit: int, cursor: str | None, text: str = "") -> Listing[QueryView]:
+        """This person's queries, the newest first; with `text`, those whose statement holds it."""
+        page = await self._documents.list(owner=principal.identity, limit=500 if text else limit, cursor=cursor)
+        documents = [document for document in page.items if text.lower() in str(document.data["sql"]).lower()]
+        return Listing([await self._view(document) for document in documents[:limit]], page.next_cursor)
+
+    async def everybody(self, limit: int, cursor: str | None) -> Listing[QueryView]:
+        """Everybody's queries, the newest first; their results stay their owners'."""
+        page = await self._documents.list(limit=limit, cursor=cursor)
+        return Listing([await self._view(document) for document in page.items], page.next_cursor)
+
+    def following(self, principal: Principal, id: str) -> ActiveQuery | None:
+        """The query while it has not ended, for whoever reads its result as it comes."""
+        return self._own_active(principal, id)
+
+    async def end_session(self, principal: Principal) -> None:
+        """Stop what was started in a session that is over."""
+        of_session = [active for active in self._active.values() if _same_session(active.principal, principal)]
+        await asyncio.gather(*(self._stop(active) for active in of_session))
+
+    async def tend(self) -> None:
+        """Housekeeping, called every few seconds: abandoned queries are stopped, old results removed."""
+        limit = time.monotonic() - self._settings.abandon_after
+        abandoned = [active for active in self._active.values() if active.seen < limit]
+        await asyncio.gather(*(self._stop(active) for active in abandoned))
+        await self._context.in_thread(self._remove_expired, frozenset(self._active))
+
+    async def recover(self) -> None:
+        """After a start: what was running in this replica when it ended has failed, and says so."""
+        cursor: str | None = None
+        while True:
+            page = await self._documents.list(limit=500, cursor=cursor)
+            for document in page.items:
+                await self._close_lost(document)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def close(self) -> None:
+        """Stop everything that runs."""
+        await asyncio.gather(*(self._stop(active) for active in list(self._active.values())))
+
+    @property
+    def _documents(self) -> Documents:
+        return self._context.documents(HISTORY)
+
+    def _engine(self, wanted: str | None) -> SqlEngine:
+        if not self._engines:
+            raise InvalidInput("No SQL engine is configured.", remedy="Set plugins.trino.trino.address, or catalogs.")
+        id = wanted or next(iter(self._engines))
+        if id not in self._engines:
+            raise InvalidInput(f"There is no engine {id[:80]!r}; there are: {', '.join(self._engines)}.")
+        return self._engines[id]
+
+    def _check(self, principal: Principal, submission: Submission) -> None:
+        size, most = len(submission.sql.encode()), self._settings.statement_limit
+        if size > most:
+            raise TooLarge(
+                f"The statement has {size:,} bytes; {most:,} are allowed.", remedy="Load the data as a table."
+            )
+        if self._turns.waiting(principal.identity) >= self._settings.waiting:
+            raise Limited(f"{self._settings.waiting} of your queries wait already.", retry_after=5.0)
+
+    async def _run(self, active: ActiveQuery, engine: SqlEngine) -> None:
+        async def began() -> None:
+            active.record = active.record.model_copy(update={"state": "running", "started_at": datetime.now(UTC)})
+
+        status = await active.run(engine, self._turns, began)
+        active.record = active.record.with_status(status).model_copy(update={"ended_at": datetime.now(UTC)})
+        try:
+            finishing = self._results.keep if status.state == "finished" else self._results.remove
+            await self._context.in_thread(finishing, active.document.id)
+            await self._documents.update(active.document.id, active.record.data())
+            await self._documents.prune(owner=active.document.owner, keep=self._settings.keep_history)
+        except NotFound:
+            pass  # pruned meanwhile
+        finally:
+            del self._active[active.document.id], self._tasks[active.document.id]
+
+    async def _stop(self, active: ActiveQuery) -> None:
+        task = self._tasks.get(active.document.id)
+        if task is not None:
+            await active.stop(task)
+            await asyncio.wait([task])
+
+    def _own_active(self, principal: Principal, id: str) -> ActiveQuery | None:
+        active = self._active.get(id)
+        return active if active is not None and active.document.owner == principal.identity else None
+
+    async def _document(self, principal: Principal, id: str) -> Document:
+        document = await self._documents.get(id)
+        if document is None or document.owner != principal.identity:
+            raise NotFound("There is no such query.")
+        return document
+
+    def _view_active(self, active: ActiveQuery) -> QueryView:
+        record = active.record.with_status(active.status)
+        return view(active.document, record, True, self._turns.position(active.turn))
+
+    async def _view(self, document: Document) -> QueryView:
+        active = self._active.get(document.id)
+        if active is not None:
+            return self._view_active(active)
+        record = QueryRecord.model_validate(document.data)
+        kept = record.state == "finished" and await self._context.in_thread(self._results.find, document.id) is not None
+        return view(document, record, kept)
+
+    async def _close_lost(self, document: Document) -> None:
+        record = QueryRecord.model_validate(document.data)
+        if record.replica != self._replica or record.state not in ("queued", "running"):
+            return
+        lost = record.model_copy(update={"state": "failed", "error": RESTARTED, "ended_at": datetime.now(UTC)})
+        await self._context.in_thread(self._results.remove, document.id)
+        await self._documents.update(document.id, lost.data())
+
+    def _remove_expired(self, in_use: frozenset[str]) -> None:
+        for id in expired(self._results.kept(), self._settings.keep_results, self._settings.keep_bytes, in_use):
+            self._results.remove(id)
+
+
+def _same_session(one: Principal, other: Principal) -> bool:
+    return one.identity == other.identity and one.session_id == other.session_id

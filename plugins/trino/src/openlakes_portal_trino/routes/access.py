@@ -1,0 +1,19 @@
+"""The plugin's permissions."""
+
+from openlakes_portal.spi import Permission
+
+RUN = Permission(
+    "trino:query:run",
+    "Run SQL, and see what one may read",
+    roles=("data-engineer", "analytics-engineer", "bi-analyst"),
+)
+SHARE = Permission(
+    "trino:query:share",
+    "Share saved queries with everybody who may run SQL",
+    roles=("data-engineer", "analytics-engineer", "bi-analyst"),
+    implies=("trino:query:run",),
+)
+READ_ALL = Permission(
+    "trino:query:read-all", "See who ran which statement (never the results)", implies=("trino:query:run",)
+)
+PERMISSIONS = [RUN, SHARE, READ_ALL]

@@ -1,0 +1,149 @@
+"""Engines and what is in them, as the asking person may see it."""
+
+from typing import Literal
+
+import sqlglot
+from pydantic import BaseModel, Field
+from sqlglot.errors import SqlglotError
+
+from openlakes_portal.spi import InvalidInput, Listing, Request, Route
+from openlakes_portal_trino.routes.access import RUN
+from openlakes_portal_trino.workspace import Workspace
+
+TREE = "catalogs/{catalog}/schemas"
+
+
+class Engine(BaseModel):
+    """An SQL engine."""
+
+    id: str
+    title: str
+    dialect: str
+    default: bool
+
+
+class Named(BaseModel):
+    """A catalog or a schema."""
+
+    name: str
+
+
+class TableItem(BaseModel):
+    """A table in a list; `rows` only where it costs nothing to know."""
+
+    name: str
+    kind: Literal["table", "view"]
+    rows: int | None
+
+
+class ColumnItem(BaseModel):
+    """A column of a table."""
+
+    name: str
+    type: str
+    nullable: bool
+    comment: str | None
+
+
+class TableView(BaseModel, serialize_by_alias=True):
+    """A table as the asking person may see it."""
+
+    catalog: str
+    schema_: str = Field(alias="schema")
+    name: str
+    kind: Literal["table", "view"]
+    columns: list[ColumnItem]
+    rows: int | None
+    bytes: int | None
+    comment: str | None
+    partitioned_by: list[str]
+
+
+class EngineQuery(BaseModel, extra="ignore"):
+    """Which engine is asked; none: the default one."""
+
+    engine: str | None = None
+
+
+class Text(BaseModel, extra="forbid"):
+    """A statement to be laid out."""
+
+    sql: str = Field(min_length=1, max_length=150_000)
+    engine: str | None = None
+
+
+class Formatted(BaseModel):
+    """A statement, laid out."""
+
+    sql: str
+
+
+def catalog_routes(workspace: Workspace) -> list[Route]:
+    """Routes below `engines`, `catalogs` and `format`."""
+
+    async def engines(request: Request) -> Listing[Engine]:
+        default = next(iter(workspace.engines), None)
+        return Listing(
+            [
+                Engine(id=engine.id, title=engine.title, dialect=engine.dialect, default=engine.id == default)
+                for engine in workspace.engines.values()
+            ]
+        )
+
+    async def functions(request: Request) -> Listing[str]:
+        return Listing(await workspace.engine(request.path("engine")).functions())
+
+    async def catalogs(request: Request, query: EngineQuery) -> Listing[Named]:
+        names = await workspace.engine(query.engine).catalogs(request.principal)
+        return Listing([Named(name=name) for name in names])
+
+    async def schemas(request: Request, query: EngineQuery) -> Listing[Named]:
+        names = await workspace.engine(query.engine).schemas(request.principal, request.path("catalog"))
+        return Listing([Named(name=name) for name in names])
+
+    async def tables(request: Request, query: EngineQuery) -> Listing[TableItem]:
+        engine = workspace.engine(query.engine)
+        found = await engine.tables(request.principal, request.path("catalog"), request.path("schema"))
+        return Listing([TableItem(name=table.name, kind=table.kind, rows=table.rows) for table in found])
+
+    async def table(request: Request, query: EngineQuery) -> TableView:
+        engine = workspace.engine(query.engine)
+        where = (request.path("catalog"), request.path("schema"), request.path("table"))
+        found = await engine.table(request.principal, *where)
+        columns = [
+            ColumnItem(name=column.name, type=column.type, nullable=column.nullable, comment=column.comment)
+            for column in found.columns
+        ]
+        return TableView(
+            catalog=found.catalog,
+            schema=found.schema,
+            name=found.name,
+            kind=found.kind,
+            columns=columns,
+            rows=found.rows,
+            bytes=found.bytes,
+            comment=found.comment,
+            partitioned_by=list(found.partitioned_by),
+        )
+
+    async def format_sql(request: Request, body: Text) -> Formatted:
+        dialect = workspace.engine(body.engine).dialect
+        return await workspace.context.in_thread(_formatted, body.sql, dialect)
+
+    return [
+        Route("GET", "engines", engines, access=RUN, summary="SQL engines"),
+        Route("GET", "engines/{engine}/functions", functions, access=RUN, summary="Functions of an engine"),
+        Route("GET", "catalogs", catalogs, access=RUN, summary="Catalogs that I may see"),
+        Route("GET", TREE, schemas, access=RUN, summary="Schemas that I may see"),
+        Route("GET", TREE + "/{schema}/tables", tables, access=RUN, summary="Tables that I may see"),
+        Route("GET", TREE + "/{schema}/tables/{table}", table, access=RUN, summary="A table's columns"),
+        Route("POST", "format", format_sql, access=RUN, summary="Lay a statement out", quiet=True),
+    ]
+
+
+def _formatted(sql: str, dialect: str) -> Formatted:
+    try:
+        statements = sqlglot.transpile(sql, read=dialect, write=dialect, pretty=True)
+    except SqlglotError as error:
+        raise InvalidInput(f"The statement cannot be laid out: {str(error)[:300]}") from error
+    return Formatted(sql=";\n\n".join(statements))

@@ -1,0 +1,55 @@
+"""Saved queries."""
+
+from openlakes_portal.spi import BadRequest, Listing, NotAllowed, Reply, Request, Route
+from openlakes_portal_trino.routes.access import RUN, SHARE
+from openlakes_portal_trino.saved.service import NewSavedQuery, SavedQuery, SavedQueryChange
+from openlakes_portal_trino.workspace import Workspace
+
+
+def saved_routes(workspace: Workspace) -> list[Route]:
+    """Routes below `saved-queries`."""
+    context, saved = workspace.context, workspace.saved
+
+    async def listing(request: Request) -> Listing[SavedQuery]:
+        return Listing(await saved.visible(request.principal))
+
+    async def create(request: Request, body: NewSavedQuery) -> Reply[SavedQuery]:
+        _check_sharing(request, body.shared)
+        query = await saved.create(request.principal, body)
+        location = f"/api/plugins/{context.plugin_id}/saved-queries/{query.id}"
+        return Reply(query, status=201, version=str(query.version), location=location)
+
+    async def get(request: Request) -> Reply[SavedQuery]:
+        query = await saved.get(request.principal, request.path("id"))
+        return Reply(query, version=str(query.version))
+
+    async def change(request: Request, body: SavedQueryChange) -> Reply[SavedQuery]:
+        _check_sharing(request, bool(body.shared))
+        query = await saved.change(request.principal, request.path("id"), body, _version(request))
+        return Reply(query, version=str(query.version))
+
+    async def delete(request: Request) -> Reply[None]:
+        await saved.delete(request.principal, request.path("id"), _version(request))
+        return Reply(None, status=204)
+
+    return [
+        Route("GET", "saved-queries", listing, access=RUN, summary="Saved queries that I may see"),
+        Route("POST", "saved-queries", create, access=RUN, summary="Save a query", status=201),
+        Route("GET", "saved-queries/{id}", get, access=RUN, summary="A saved query"),
+        Route("PATCH", "saved-queries/{id}", change, access=RUN, summary="Change my saved query", audit_object="id"),
+        Route("DELETE", "saved-queries/{id}", delete, access=RUN, summary="Delete my saved query", audit_object="id"),
+    ]
+
+
+def _check_sharing(request: Request, shared: bool) -> None:
+    if shared and not request.principal.may(SHARE):
+        raise NotAllowed("You may not share saved queries.", permission=SHARE.name)
+
+
+def _version(request: Request) -> int | None:
+    given = request.if_match
+    if given is None or given == "*":
+        return None
+    if not given.isdecimal():
+        raise BadRequest("If-Match must be the version that ETag named.")
+    return int(given)
