@@ -116,7 +116,7 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
               box={box}
               column={columns[box.index] ?? { name: "" }}
               onHeader={onHeader}
-              onWidth={(size) => setWidths(({ [box.index]: _, ...rest }) => (size === null ? rest : { ...rest, [box.index]: size }))}
+              onWidth={(size) => setWidths((old) => withWidth(old, box.index, size))}
             />
           ))}
         </div>
@@ -150,6 +150,13 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
       </div>
     </div>
   );
+}
+
+function withWidth(widths: Record<number, number>, column: number, size: number | null): Record<number, number> {
+  const next = { ...widths };
+  if (size === null) delete next[column];
+  else next[column] = size;
+  return next;
 }
 
 function defaultWidth(column: GridColumn | undefined): number {
