@@ -13,6 +13,7 @@ import pytest
 
 from bootstrap import console
 from bootstrap.paths import ROOT, Checkout
+from bootstrap.process import Failure
 from bootstrap.stamps import digest, files_below, is_fresh, only_one, write_stamp
 from bootstrap.targets import TARGETS
 
@@ -164,6 +165,61 @@ def test_a_failed_command_is_told_in_words() -> None:
     output, _ = python(code).communicate(timeout=DEADLINE)
     assert "Do this." in output
     assert "exit status 3" in output
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout with one interface, and an `npm` that writes down what it was asked for and "builds"."""
+    (tmp_path / "core" / "ui" / "src").mkdir(parents=True)
+    (tmp_path / "core" / "src" / "package").mkdir(parents=True)
+    (tmp_path / "core" / "src" / "package" / "__init__.py").touch()
+    for name in ("package.json", "package-lock.json", "core/ui/package.json", "core/ui/src/main.tsx"):
+        (tmp_path / name).write_text("{}")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "node").write_text("#!/bin/sh\necho v24.0.0\n")
+    (programs / "npm").write_text(
+        '#!/bin/sh\necho "$1 $2" >> calls\n[ -e broken ] && exit 1\n'
+        'if [ "$1" = run ]; then mkdir -p core/src/package/static; echo built > core/src/package/static/index.html; fi\n'
+    )
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return Checkout(tmp_path)
+
+
+def calls(checkout: Checkout) -> list[str]:
+    """What npm was asked for since the last time."""
+    log = checkout.root / "calls"
+    found = log.read_text().splitlines() if log.exists() else []
+    log.unlink(missing_ok=True)
+    return found
+
+
+def test_the_console_is_built_once_and_again_when_its_sources_change(workshop: Checkout) -> None:
+    console.prepare(workshop)
+    assert calls(workshop) == ["ci --ignore-scripts", "run build"]
+    console.prepare(workshop)
+    assert calls(workshop) == []
+    (workshop.root / "core" / "ui" / "src" / "main.tsx").write_text("changed")
+    console.prepare(workshop)
+    assert calls(workshop) == ["run build"]
+    (workshop.root / "package-lock.json").write_text("{ }")
+    console.prepare(workshop)
+    assert calls(workshop) == ["ci --ignore-scripts", "run build"]
+
+
+def test_a_console_that_was_removed_or_not_finished_is_built_again(workshop: Checkout) -> None:
+    console.prepare(workshop)
+    (workshop.root / "core" / "src" / "package" / "static" / "index.html").unlink()
+    calls(workshop)
+    (workshop.root / "broken").touch()
+    with pytest.raises(Failure, match="could not be built"):
+        console.prepare(workshop)
+    (workshop.root / "broken").unlink()
+    assert calls(workshop) == ["run build"]
+    console.prepare(workshop)
+    assert calls(workshop) == ["run build"]
 
 
 @pytest.mark.slow

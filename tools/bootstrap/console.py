@@ -18,7 +18,6 @@ from bootstrap.stamps import digest, files_below, is_fresh, only_one, write_stam
 NODE_VERSION = "24.19.0"
 OLDEST_NODE = (20, 19)
 OLDEST = ".".join(map(str, OLDEST_NODE))
-STAMP = ".source-sha256"
 
 
 @dataclass(frozen=True)
@@ -37,15 +36,14 @@ def prepare(checkout: Checkout) -> None:
 
 def build(checkout: Checkout, folder: Path) -> None:
     """Build one user interface, unless what is there was made from these very sources."""
-    static = source_package(folder.parent) / "static"
-    wanted = _sources(checkout, folder)
-    if is_fresh(static / STAMP, wanted):
+    if is_built(checkout, folder):
         return
+    stamp, wanted = _stamp(checkout, folder), _sources(checkout, folder)
     npm = find_npm(checkout)
     install_packages(checkout, npm)
     name = folder.relative_to(checkout.root)
     say(f"Console: building {name}")
-    (static / STAMP).unlink(missing_ok=True)
+    stamp.unlink(missing_ok=True)
     command = [*npm.command, "run", "build", "--silent", f"--workspace={name}"]
     must(
         command,
@@ -53,13 +51,20 @@ def build(checkout: Checkout, folder: Path) -> None:
         cwd=checkout.root,
         env=npm.env,
     )
-    static.mkdir(parents=True, exist_ok=True)
-    write_stamp(static / STAMP, wanted)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    write_stamp(stamp, wanted)
 
 
 def is_built(checkout: Checkout, folder: Path) -> bool:
     """Whether `build` would have nothing to do."""
-    return is_fresh(source_package(folder.parent) / "static" / STAMP, _sources(checkout, folder))
+    static = source_package(folder.parent) / "static"
+    there = static.is_dir() and any(static.iterdir())
+    return there and is_fresh(_stamp(checkout, folder), _sources(checkout, folder))
+
+
+def _stamp(checkout: Checkout, folder: Path) -> Path:
+    # Not beside what was built: that goes into wheels.
+    return checkout.root / "build" / "console" / f"{folder.parent.name}.sha256"
 
 
 def test(checkout: Checkout) -> int:
