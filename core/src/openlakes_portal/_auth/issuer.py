@@ -6,6 +6,7 @@ and stay behind `mint` and `jwks`.
 
 import os
 import time
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,10 @@ class Issuer:
             "exp": expires,
         }
         key = self._load()
-        value = jwt.encode({"alg": "EdDSA", "kid": key.kid, "typ": "JWT"}, claims, key, algorithms=["EdDSA"])
+        with warnings.catch_warnings():
+            # RFC 9864 renames it to Ed25519; what verifies our tokens today knows the old name only.
+            warnings.simplefilter("ignore")
+            value = jwt.encode({"alg": "EdDSA", "kid": key.kid, "typ": "JWT"}, claims, key, algorithms=["EdDSA"])
         credential = UpstreamCredential(
             kind="bearer",
             value=SecretStr(value),

@@ -90,11 +90,14 @@ class Lane:
     def _recovered(self, future: "Future[T]") -> None:
         self._stuck = False
 
-    def close(self) -> None:
-        """Stop the thread if it listens."""
-        if self._loop is not None and self._thread is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=GRACE)
+    async def close(self, last: Callable[[], Awaitable[None]]) -> None:
+        """Run `last` here (what closes connections of this loop), then stop the thread if it listens."""
+        if self._loop is None or self._thread is None or not self._thread.is_alive() or self._stuck:
+            return
+        with contextlib.suppress(Exception):
+            await self.run(last, seconds=1.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join, GRACE)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -105,4 +108,7 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         pass
     finally:
         with contextlib.suppress(RuntimeError):
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(asyncio.sleep(0))
             loop.close()

@@ -118,10 +118,17 @@ class Portal:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
         await self.monitor.stop()
-        for contribution in self.registry.contributions:
+        await asyncio.gather(*(self._close_clients(c) for c in self.registry.contributions))
+
+    async def _close_clients(self, contribution: Contribution) -> None:
+        """Connections belong to the loop that made them: those of the lane are closed there, ours here."""
+
+        async def close() -> None:
             for client in contribution.context.clients.values():
                 await client.close()
-        await asyncio.gather(*(asyncio.to_thread(lane.close) for lane in self.lanes.values()))
+
+        await self.lanes[contribution.id].close(close)
+        await close()
 
     def _load_all(self) -> tuple[list[Contribution], list[PluginRecord]]:
         from openlakes_portal._builtin.plugin import CorePlugin

@@ -29,7 +29,9 @@ def configure(format: Literal["auto", "json", "text"], level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if text:
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        # Plain tracebacks: the default shows local variables, and those hold secrets.
+        plain = structlog.dev.plain_traceback
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     else:
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     structlog.configure(

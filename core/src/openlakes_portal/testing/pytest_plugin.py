@@ -1,5 +1,6 @@
 """The pytest fixtures. Loaded by pytest itself (entry point `pytest11`), so nothing heavy is imported here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -30,11 +31,12 @@ async def upstream() -> "AsyncIterator[Callable[[str], FakeUpstream]]":
     from openlakes_portal.testing.upstream import FakeUpstream
 
     fakes: dict[str, FakeUpstream] = {}
+    loop = asyncio.get_running_loop()  # also used by sync fixtures, in which no loop runs
 
     def make(name: str) -> FakeUpstream:
         if name not in fakes:
             fakes[name] = FakeUpstream(name)
-            fakes[name].begin()
+            fakes[name].begin(loop)
         return fakes[name]
 
     yield make

@@ -113,10 +113,10 @@ class FakeUpstream:
         """The answer to POST to a path."""
         return self.on("POST", path)
 
-    def begin(self) -> None:
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen at once, so that nobody is refused, and answer as soon as the loop runs."""
         self._socket.listen(128)
-        self._starting = asyncio.get_running_loop().create_task(self._start())
+        self._starting = loop.create_task(self._start())
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, sock=self._socket)
