@@ -180,7 +180,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     (programs / "node").write_text("#!/bin/sh\necho v24.0.0\n")
     (programs / "npm").write_text(
         '#!/bin/sh\necho "$1 $2" >> calls\n[ -e broken ] && exit 1\n'
-        'if [ "$1" = run ]; then mkdir -p core/src/package/static; echo built > core/src/package/static/index.html; fi\n'
+        '[ "$1" = run ] || exit 0\nmkdir -p core/src/package/static\necho built > core/src/package/static/index.html\n'
     )
     for program in programs.iterdir():
         program.chmod(0o755)
