@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
+
+from openlakes_portal.spi import NotFound, Principal, Statement
 from openlakes_portal_trino.coordinator.credentials import TrinoCredential
 from openlakes_portal_trino.coordinator.engine import CoordinatorEngine
 from openlakes_portal_trino.coordinator.statements import bound
 from openlakes_portal_trino.parameters import ParameterMismatch
 from openlakes_portal_trino.settings import Settings
-from pydantic import SecretStr
-
-from openlakes_portal.spi import NotFound, Principal, Statement
 
 from .conftest import Ask, EngineContext, person
 
@@ -66,7 +66,7 @@ async def test_values_arrive_exact(trino: CoordinatorEngine, ask: Ask) -> None:
     assert (row["list"], row["map"]) == ([1, None], [(1, "a")])
     assert row["row"] == {"a": 1, "b": Decimal("1.500000000")}
     assert (str(row["clock"]), str(row["day"]), row["span"]) == ("10:00:00.123456", "2013-01-01", "0-3")
-    assert [column.type for column in answer.status.columns][:2] == ["bigint", "decimal(38,9)"]
+    assert [column.type for column in answer.status.columns][:2] == ["bigint", "decimal(38, 9)"]
 
 
 @pytest.mark.server
@@ -168,7 +168,7 @@ async def test_a_server_that_is_away_fails_the_query_in_words(tmp_path: Path, as
 
 
 def test_a_bound_statement_keeps_text_and_values_apart() -> None:
-    assert bound("SELECT :a ;", {"a": "x'y"}) == "EXECUTE IMMEDIATE 'SELECT ? ' USING 'x''y'"
+    assert bound("SELECT :a ;", {"a": "x'y"}) == "EXECUTE IMMEDIATE 'SELECT ?' USING 'x''y'"
     assert bound("SELECT ':a' -- :b", {}) == "SELECT ':a' -- :b"
     with pytest.raises(ParameterMismatch):
         bound("SELECT 1", {"a": 1})

@@ -14,6 +14,7 @@ from openlakes_portal.spi import (
     Route,
     SearchProvider,
     Service,
+    SlotContent,
     SqlEngine,
     Tls,
     Upstream,
@@ -77,11 +78,17 @@ def register_services(context: Context[Settings]) -> list[Service]:
 
 
 @hookimpl
-def register_pages(context: Context[Settings]) -> list[Page | Module]:
-    """The workbench, drawn by the plugin's own module where that was built."""
+def register_pages(context: Context[Settings]) -> list[Page | SlotContent | Module]:
+    """The workbench and its cards on Home, drawn by the plugin's own module where that was built."""
     files = importlib.resources.files("openlakes_portal_trino") / "static"
-    page = Page("sql", "SQL", access=RUN, export="Workbench", path="", full_bleed=True)
-    return [Module(files=files, entry="index.js"), page] if (files / "index.js").is_file() else []
+    if not (files / "index.js").is_file():
+        return []
+    return [
+        Module(files=files, entry="index.js", styles=("index.css",)),
+        Page("sql", "SQL", access=RUN, export="Workbench", full_bleed=True),
+        SlotContent("home.cards", "recent", "Recent queries", access=RUN, export="RecentQueries", order=10),
+        SlotContent("home.cards", "saved", "Saved queries", access=RUN, export="SavedQueries", order=20),
+    ]
 
 
 @hookimpl
@@ -89,7 +96,7 @@ def register_nav(context: Context[Settings]) -> list[NavEntry]:
     """Its line in the navigation."""
     if not register_pages(context):
         return []
-    return [NavEntry("Model", "SQL", page="sql", access=RUN, icon="terminal", order=10)]
+    return [NavEntry("Model", "SQL", page="sql", access=RUN, icon="sql", order=10)]
 
 
 @hookimpl

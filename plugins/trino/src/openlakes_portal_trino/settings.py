@@ -54,6 +54,20 @@ class TrinoSettings(BaseModel, extra="forbid"):
     timeout: float = Field(10.0, gt=0, description="Seconds before one call is given up")
     threads: int = Field(16, ge=1, le=256, description="Queries that are read at the same time")
 
+    @model_validator(mode="after")
+    def _a_name_alone_is_for_loopback(self) -> Self:
+        host = self.address.host if self.address else None
+        if host is not None and self.audience is None and self.verify is None and not _is_loopback(host):
+            raise ValueError(
+                "a Trino that believes a plain user name may stand on loopback only: set trino.audience, so that "
+                "each person is proven by a token"
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "[::1]") or host.startswith("127.") or host.endswith(".localhost")
+
 
 class QuerySettings(BaseModel, extra="forbid"):
     """How much of everything a query may use, and how long results stay."""

@@ -42,11 +42,11 @@ function Saved({ text, onSaved }: { text: string; onSaved: Props["onSaved"] }): 
               <li key={s.id}>
                 <button type="button" onClick={() => onSaved(s)}>
                   <span className="b">{s.name}</span>
-                  <span className="small t3">{s.site ? "from this site" : s.shared ? (s.mine ? "shared by you" : "shared") : "yours"}</span>
+                  <span className="small t3">{s.origin === "site" ? "from this site" : s.origin === "shared" ? `shared by ${s.owner}` : s.shared ? "shared by you" : "yours"}</span>
                   {s.description ? <span className="t2 small">{s.description}</span> : null}
                   <code>{s.sql.replaceAll(/\s+/g, " ").slice(0, 120)}</code>
                 </button>
-                {s.mine ? (
+                {s.origin === "own" ? (
                   <ActionIcon
                     variant="subtle"
                     color="gray"

@@ -34,7 +34,7 @@ export function RecentQueries(): ReactElement {
 }
 
 export function SavedQueries(): ReactElement {
-  const saved = useApi<Page<SavedQuery>>(`${BASE}/saved-queries?limit=8`);
+  const saved = useApi<Page<SavedQuery>>(`${BASE}/saved-queries`);
   return (
     <Loaded query={saved} rows={4}>
       {({ items }) =>

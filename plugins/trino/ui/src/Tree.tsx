@@ -2,7 +2,7 @@
 import { ActionIcon, formatCount, Icon, Loaded, Menu, TextInput, toast, useApi } from "@openlakes/ui";
 import { useState, type ReactElement, type ReactNode } from "react";
 import { paths } from "./client";
-import type { Page, TableDetail, TableEntry } from "./types";
+import type { Named, Page, TableDetail, TableEntry } from "./types";
 
 type Actions = { onInsert: (text: string) => void; onSample: (catalog: string, schema: string, table: string) => void };
 type Props = { engine: string; catalog: string | null; schema: string | null } & Actions;
@@ -11,7 +11,7 @@ export const quoted = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name)
 
 export function Tree({ engine, catalog, schema, ...actions }: Props): ReactElement {
   const [find, setFind] = useState("");
-  const catalogs = useApi<Page<string>>(paths.catalogs(engine));
+  const catalogs = useApi<Page<Named>>(paths.catalogs(engine));
   return (
     <div className="sql-tree">
       <TextInput aria-label="Find a table or column" placeholder="Find a table or column" value={find} onChange={(e) => setFind(e.currentTarget.value)} />
@@ -20,7 +20,7 @@ export function Tree({ engine, catalog, schema, ...actions }: Props): ReactEleme
           {({ items }) => (
             <>
               {items.length === 0 ? <p className="t2 small panel-body">No catalog may be read with your role.</p> : null}
-              {items.map((name) => (
+              {items.map(({ name }) => (
                 <Branch key={name} icon="database" label={name} level={1} open={name === catalog || items.length === 1 || find !== ""}>
                   <Schemas engine={engine} catalog={name} opened={schema} find={find.trim().toLowerCase()} {...actions} />
                 </Branch>
@@ -61,12 +61,12 @@ function Branch(props: {
 }
 
 function Schemas({ engine, catalog, opened, find, ...actions }: { engine: string; catalog: string; opened: string | null; find: string } & Actions): ReactElement {
-  const schemas = useApi<Page<string>>(paths.schemas(engine, catalog));
+  const schemas = useApi<Page<Named>>(paths.schemas(engine, catalog));
   return (
     <Loaded query={schemas} rows={2}>
       {({ items }) => (
         <>
-          {items.map((name) => (
+          {items.map(({ name }) => (
             <Branch key={name} label={name} level={2} open={name === opened || items.length === 1 || find !== ""}>
               <TablesOf engine={engine} catalog={catalog} schema={name} find={find} {...actions} />
             </Branch>

@@ -9,7 +9,7 @@ import { parameterNames, parameterValue } from "./statements";
 import { runOf, useRun, useTabs, type Tab } from "./tabs";
 import { Toolbar } from "./Toolbar";
 import { quoted, Tree } from "./Tree";
-import { BASE, type EngineInfo, type Page, type Query, type SavedQuery } from "./types";
+import { BASE, type EngineInfo, type Named, type Page, type Query, type SavedQuery } from "./types";
 import "./workbench.css";
 
 export function Workbench(): ReactElement {
@@ -66,7 +66,7 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
         catalog: saved.catalog,
         schema: saved.schema,
         parameters: Object.fromEntries(Object.entries(saved.parameters ?? {}).map(([k, v]) => [k, v === null ? "" : String(v)])),
-        savedId: saved.mine ? saved.id : null,
+        savedId: saved.origin === "own" ? saved.id : null,
         savedVersion: saved.version,
         savedSql: saved.sql,
       });
@@ -202,15 +202,15 @@ const asText = (values: Record<string, unknown> | undefined): Record<string, str
 
 /** `catalog.schema` pairs of the first catalogs, for the picker. */
 function usePlaces(engine: string): string[] {
-  const catalogs = useApi<Page<string>>(paths.catalogs(engine));
-  const first = catalogs.data?.items[0];
-  const second = catalogs.data?.items[1];
-  const a = useApi<Page<string>>(first ? paths.schemas(engine, first) : null);
-  const b = useApi<Page<string>>(second ? paths.schemas(engine, second) : null);
-  return useMemo(
-    () => [...(a.data?.items ?? []).map((s) => `${first}.${s}`), ...(b.data?.items ?? []).map((s) => `${second}.${s}`)].sort((x, y) => Number(/information_schema/.test(x)) - Number(/information_schema/.test(y))),
-    [a.data, b.data, first, second],
-  );
+  const catalogs = useApi<Page<Named>>(paths.catalogs(engine));
+  const first = catalogs.data?.items[0]?.name;
+  const second = catalogs.data?.items[1]?.name;
+  const a = useApi<Page<Named>>(first ? paths.schemas(engine, first) : null);
+  const b = useApi<Page<Named>>(second ? paths.schemas(engine, second) : null);
+  return useMemo(() => {
+    const pairs = [...(a.data?.items ?? []).map((s) => `${first}.${s.name}`), ...(b.data?.items ?? []).map((s) => `${second}.${s.name}`)];
+    return pairs.sort((x, y) => Number(x.includes("information_schema")) - Number(y.includes("information_schema")));
+  }, [a.data, b.data, first, second]);
 }
 
 /** What the address asks for: a query, a saved query, a table; each once. */

@@ -12,12 +12,12 @@ export const paths = {
   tables: (engine: string, catalog: string, schema: string) => withEngine(`catalogs/${part(catalog)}/schemas/${part(schema)}/tables`, engine),
   table: (engine: string, catalog: string, schema: string, table: string) =>
     withEngine(`catalogs/${part(catalog)}/schemas/${part(schema)}/tables/${part(table)}`, engine),
-  functions: (engine: string) => withEngine("functions", engine),
+  functions: (engine: string) => `${BASE}/engines/${part(engine)}/functions`,
   query: (id: string) => `${BASE}/queries/${part(id)}`,
   results: (id: string) => `${BASE}/queries/${part(id)}/results`,
   statistics: (id: string) => `${BASE}/queries/${part(id)}/statistics`,
-  history: (text: string) => `${BASE}/queries?limit=50${text ? `&search=${part(text)}` : ""}`,
-  saved: `${BASE}/saved-queries?limit=200`,
+  history: (text: string) => `${BASE}/queries?limit=50${text ? `&text=${part(text)}` : ""}`,
+  saved: `${BASE}/saved-queries`,
 };
 
 export type NewQuery = {
@@ -49,11 +49,11 @@ export type SavedInput = {
   shared?: boolean;
 };
 export const createSaved = (input: SavedInput): Promise<SavedQuery> => api<SavedQuery>(`${BASE}/saved-queries`, { method: "POST", body: input });
-export const updateSaved = (id: string, version: string | null, input: Partial<SavedInput>): Promise<SavedQuery> =>
+export const updateSaved = (id: string, version: number | null, input: Partial<SavedInput>): Promise<SavedQuery> =>
   api<SavedQuery>(`${BASE}/saved-queries/${part(id)}`, {
     method: "PATCH",
     body: input,
-    headers: version ? { "if-match": `"${version}"` } : {},
+    headers: version !== null ? { "if-match": `"${version}"` } : {},
   });
 export const deleteSaved = (id: string): Promise<void> => api<void>(`${BASE}/saved-queries/${part(id)}`, { method: "DELETE" });
 export const getSaved = (id: string): Promise<SavedQuery> => api<SavedQuery>(`${BASE}/saved-queries/${part(id)}`);

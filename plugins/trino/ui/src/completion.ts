@@ -3,7 +3,7 @@ import type { Monaco } from "@openlakes/ui";
 import { api } from "@openlakes/ui";
 import { paths } from "./client";
 import { commonTables } from "./statements";
-import type { Page, TableDetail, TableEntry } from "./types";
+import type { Named, Page, TableDetail, TableEntry } from "./types";
 
 export type Scope = { engine: string; catalog: string | null; schema: string | null };
 type Item = { label: string; kind: "keyword" | "function" | "catalog" | "schema" | "table" | "column" | "cte"; detail?: string };
@@ -23,7 +23,10 @@ function cached<T>(path: string): Promise<T> {
   setTimeout(() => cache.delete(path), 60_000);
   return asked;
 }
-const names = async (path: string): Promise<string[]> => (await cached<Page<string>>(path).catch(() => ({ items: [] as string[] }))).items;
+const names = async (path: string): Promise<string[]> =>
+  (await cached<Page<Named>>(path).catch(() => ({ items: [] as Named[] }))).items.map((n) => n.name);
+const functions = async (engine: string): Promise<string[]> =>
+  (await cached<Page<string>>(paths.functions(engine)).catch(() => ({ items: [] as string[] }))).items;
 const tables = async (scope: Scope, catalog: string, schema: string): Promise<TableEntry[]> =>
   (await cached<Page<TableEntry>>(paths.tables(scope.engine, catalog, schema)).catch(() => ({ items: [] as TableEntry[] }))).items;
 const columns = async (scope: Scope, catalog: string, schema: string, table: string): Promise<Item[]> =>
@@ -67,9 +70,9 @@ export async function suggestions(before: string, whole: string, scope: Scope): 
     if (catalogs.includes(first)) return (await names(paths.schemas(scope.engine, first))).map((label) => ({ label, kind: "schema" }));
     return scope.catalog ? asTables(await tables(scope, scope.catalog, first)) : [];
   }
-  const [catalogs, functions, here, ...ofSources] = await Promise.all([
+  const [catalogs, known, here, ...ofSources] = await Promise.all([
     names(paths.catalogs(scope.engine)),
-    names(paths.functions(scope.engine)),
+    functions(scope.engine),
     scope.catalog && scope.schema ? tables(scope, scope.catalog, scope.schema) : Promise.resolve([]),
     ...sources.slice(0, 6).map((s) => (s.catalog && s.schema ? columns(scope, s.catalog, s.schema, s.table) : Promise.resolve([]))),
   ]);
@@ -78,7 +81,7 @@ export async function suggestions(before: string, whole: string, scope: Scope): 
     ...commonTables(whole).map((label): Item => ({ label, kind: "cte", detail: "in this statement" })),
     ...asTables(here),
     ...catalogs.map((label): Item => ({ label, kind: "catalog" })),
-    ...functions.map((label): Item => ({ label, kind: "function" })),
+    ...known.map((label): Item => ({ label, kind: "function" })),
     ...KEYWORDS.map((label): Item => ({ label, kind: "keyword" })),
   ];
   const seen = new Set<string>();

@@ -14,7 +14,7 @@ export type Tab = {
   parameters: Record<string, string>;
   queryId: string | null;
   savedId: string | null;
-  savedVersion: string | null;
+  savedVersion: number | null;
   /** The text as it was saved; a draft differs from it. */
   savedSql: string | null;
 };

@@ -25,7 +25,10 @@ export type Query = {
   splits_total: number | null;
   elapsed: number;
   created_at: string;
-  finished_at: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+  results_kept: boolean;
+  queue_position: number | null;
   username: string;
   error: QueryFault | null;
 };
@@ -39,11 +42,12 @@ export type SavedQuery = {
   schema: string | null;
   parameters: Record<string, unknown>;
   shared: boolean;
-  site: boolean;
-  mine: boolean;
-  version: string | null;
+  origin: "own" | "shared" | "site";
+  owner: string;
+  version: number;
   updated_at: string | null;
 };
+export type Named = { name: string };
 export type TableEntry = { name: string; kind: "table" | "view"; rows: number | null };
 export type TableDetail = {
   catalog: string;

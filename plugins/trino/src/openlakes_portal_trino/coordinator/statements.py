@@ -19,7 +19,8 @@ def bound(sql: str, parameters: Mapping[str, Scalar]) -> str:
     if not found:
         return sql
     values = ", ".join(_literal(parameters[placeholder.name]) for placeholder in found)
-    return f"EXECUTE IMMEDIATE {_literal(as_marks(sql, found).rstrip().rstrip(';'))} USING {values}"
+    text = as_marks(sql, found).rstrip("; \n\t")
+    return f"EXECUTE IMMEDIATE {_literal(text)} USING {values}"
 
 
 def _literal(value: Scalar) -> str:

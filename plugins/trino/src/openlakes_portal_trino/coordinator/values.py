@@ -52,7 +52,7 @@ def arrow_type(signature: Signature) -> pa.DataType:
 def column(values: Sequence[Any], signature: Signature) -> pa.Array:
     """One column of a page."""
     type_ = arrow_type(signature)
-    if pa.types.is_decimal(type_) or pa.types.is_date(type_) or pa.types.is_time(type_):
+    if pa.types.is_decimal(type_) or pa.types.is_date(type_):
         return pa.array(values, pa.string()).cast(type_)
     if pa.types.is_timestamp(type_):
         return _timestamps(values, type_)
@@ -98,9 +98,12 @@ def _optional_list(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _map(key: Callable[[Any], Any], value: Callable[[Any], Any], key_type: str) -> Callable[[Any], Any]:
     """JSON has text keys only: numbers and booleans are read back from them."""
-    read: dict[str, Callable[[str], Any]] = dict.fromkeys(INTEGERS, int) | {"boolean": lambda text: text == "true"}
-    read_key = read.get(key_type, key)
+    read_key = _number_or_boolean if key_type in (*INTEGERS, "boolean") else key
     return lambda pairs: [(read_key(k), None if v is None else value(v)) for k, v in pairs.items()]
+
+
+def _number_or_boolean(text: str) -> int | bool:
+    return text == "true" if text in ("true", "false") else int(text)
 
 
 def _row(names: list[str], converters: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:

@@ -65,8 +65,10 @@ def query_routes(workspace: Workspace) -> list[Route]:
         return await workspace.queries.stop(request.principal, request.path("id"))
 
     async def results(request: Request) -> Stream:
-        media_type = request.accepts(*MEDIA_TYPES)
-        if media_type is None:
+        # A link of the browser cannot set Accept; `format` says the same.
+        asked = request.query("format", default=None)
+        media_type = request.accepts(*MEDIA_TYPES) if asked is None else asked
+        if media_type not in MEDIA_TYPES:
             raise BadRequest(f"A result can be had as {', '.join(MEDIA_TYPES)}.")
         query = await workspace.queries.get(request.principal, request.path("id"))
         followed = await _followed(request, query)
