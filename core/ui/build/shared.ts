@@ -38,9 +38,12 @@ export function sharedModules(): Plugin {
         if (!chunk) throw new Error(`the build has no chunk for ${name}`);
         imports[name] = chunk.fileName;
       }
-      const first = closure(entry.fileName, new Map(chunks.map((c) => [c.fileName, c.imports])));
+      const graph = new Map(chunks.map((c) => [c.fileName, c.imports]));
+      const first = closure(entry.fileName, graph);
+      // What a plugin gets by the import map brings its styles only when the page already has them.
+      const styled = new Set([first, ...Object.values(imports).map((file) => closure(file, graph))].flatMap((files) => [...files]));
       const css = chunks
-        .filter((c) => first.has(c.fileName))
+        .filter((c) => styled.has(c.fileName))
         .flatMap((c) => [...((c as { viteMetadata?: { importedCss: Set<string> } }).viteMetadata?.importedCss ?? [])]);
       const fonts = Object.keys(bundle).filter((file) => /inter-latin-wght-normal.*\.woff2$/.test(file));
       const manifest = {

@@ -27,6 +27,8 @@ type Props = {
 };
 
 const START: Cell = [0, 0];
+/** No screen shows more pixels; a page that gives the grid no height must not make it draw every row. */
+const TALLEST = 4000;
 
 export function DataGrid({ label, columns, rowCount, cell, renderCell, version = 0, onHeader, onOpen }: Props): ReactElement {
   const frame = useRef<HTMLDivElement>(null);
@@ -174,7 +176,7 @@ function useViewport(frame: { current: HTMLDivElement | null }): { top: number; 
     let asked = 0;
     const read = (): void => {
       asked = 0;
-      const next = { top: element.scrollTop, height: Math.max(0, element.clientHeight - HEAD) };
+      const next = { top: element.scrollTop, height: Math.min(TALLEST, Math.max(0, element.clientHeight - HEAD)) };
       setSeen((old) => (old.top === next.top && old.height === next.height ? old : next));
     };
     const ask = (): void => {
