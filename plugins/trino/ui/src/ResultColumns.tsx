@@ -7,8 +7,8 @@ type Statistic = {
   type: string;
   nulls: number | null;
   distinct: number | null;
-  min: string | null;
-  max: string | null;
+  least: string | null;
+  greatest: string | null;
   mean: string | number | null;
 };
 
@@ -29,8 +29,8 @@ export function ResultColumns({ queryId }: { queryId: string }): ReactElement {
               { id: "type", label: "Type", value: (s) => s.type, render: (s) => <span className="tag">{s.type}</span> },
               { id: "nulls", label: "NULL", numeric: true, value: (s) => s.nulls, render: (s) => number(s.nulls) },
               { id: "distinct", label: "Distinct, about", numeric: true, value: (s) => s.distinct, render: (s) => number(s.distinct) },
-              { id: "min", label: "Least", value: (s) => s.min, render: (s) => <code>{s.min}</code> },
-              { id: "max", label: "Greatest", value: (s) => s.max, render: (s) => <code>{s.max}</code> },
+              { id: "least", label: "Least", value: (s) => s.least, render: (s) => <code>{s.least}</code> },
+              { id: "greatest", label: "Greatest", value: (s) => s.greatest, render: (s) => <code>{s.greatest}</code> },
               { id: "mean", label: "Mean", numeric: true, value: (s) => s.mean, render: (s) => (s.mean === null ? "" : formatNumber(Number(s.mean), 4)) },
             ]}
           />

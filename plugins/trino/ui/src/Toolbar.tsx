@@ -79,9 +79,6 @@ export function Toolbar(props: Props): ReactElement {
       <Button variant="subtle" color="gray" className="only-l" onClick={props.onSave}>
         Save
       </Button>
-      <Button variant="subtle" color="gray" className="only-l" leftSection={<Icon name="history" />} onClick={props.onLibrary}>
-        Queries
-      </Button>
       <Menu position="bottom-end" shadow="md">
         <Menu.Target>
           <Button variant="subtle" color="gray" aria-label="More">

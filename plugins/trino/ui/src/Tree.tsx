@@ -15,7 +15,7 @@ export function Tree({ engine, catalog, schema, ...actions }: Props): ReactEleme
   return (
     <div className="sql-tree">
       <TextInput aria-label="Find a table or column" placeholder="Find a table or column" value={find} onChange={(e) => setFind(e.currentTarget.value)} />
-      <div className="sql-tree-scroll" role="tree" aria-label="Catalog">
+      <div className="sql-tree-scroll">
         <Loaded query={catalogs} rows={6}>
           {({ items }) => (
             <>
@@ -47,7 +47,7 @@ function Branch(props: {
   return (
     <>
       <div className="sql-node" style={{ paddingLeft: 4 + (props.level - 1) * 16 }}>
-        <button type="button" role="treeitem" aria-level={props.level} aria-expanded={open} aria-selected={false} onClick={() => setChosen(!open)}>
+        <button type="button" className="sql-open" aria-expanded={open} onClick={() => setChosen(!open)}>
           <Icon name={open ? "down" : "right"} className="sql-arrow" />
           {props.icon ? <Icon name={props.icon} /> : null}
           <span className="sql-node-name">{props.label}</span>
@@ -55,7 +55,7 @@ function Branch(props: {
         {props.menu}
         {props.tag === undefined ? null : <span className="tag">{props.tag}</span>}
       </div>
-      {open ? <div role="group">{props.children}</div> : null}
+      {open ? props.children : null}
     </>
   );
 }
@@ -85,11 +85,12 @@ function TablesOf({ engine, catalog, schema, find, ...actions }: { engine: strin
     <Loaded query={tables} rows={4}>
       {({ items }) => {
         const small = items.length <= 30;
+        const few = items.length <= 20;
         const named = items.filter((t) => !find || small || t.name.toLowerCase().includes(find));
         return (
           <>
             {named.slice(0, SHOWN).map((table) => (
-              <TableNode key={table.name} engine={engine} catalog={catalog} schema={schema} table={table} find={find} {...actions} />
+              <TableNode key={table.name} engine={engine} catalog={catalog} schema={schema} table={table} find={find} counted={few} {...actions} />
             ))}
             {named.length > SHOWN ? <p className="t3 small sql-more">{named.length - SHOWN} more: find them by name</p> : null}
             {items.length === 0 ? <p className="t3 small sql-more">No tables</p> : null}
@@ -100,18 +101,20 @@ function TablesOf({ engine, catalog, schema, find, ...actions }: { engine: strin
   );
 }
 
-function TableNode({ engine, catalog, schema, table, find, onInsert, onSample }: {
+function TableNode({ engine, catalog, schema, table, find, counted, onInsert, onSample }: {
   engine: string;
   catalog: string;
   schema: string;
   table: TableEntry;
   find: string;
+  counted: boolean;
 } & Actions): ReactElement | null {
   const name = [catalog, schema, table.name].map(quoted).join(".");
   const byName = find !== "" && table.name.toLowerCase().includes(find);
-  const detail = useApi<TableDetail>(find !== "" && !byName ? paths.table(engine, catalog, schema, table.name) : null);
-  const byColumn = detail.data?.columns.some((c) => c.name.toLowerCase().includes(find)) ?? false;
+  const detail = useApi<TableDetail>(counted || (find !== "" && !byName) ? paths.table(engine, catalog, schema, table.name) : null);
+  const byColumn = find !== "" && (detail.data?.columns.some((c) => c.name.toLowerCase().includes(find)) ?? false);
   if (find !== "" && !byName && !byColumn) return null;
+  const rows = table.rows ?? detail.data?.rows ?? null;
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(name);
     toast("ok", `${name} is in the clipboard.`);
@@ -122,7 +125,7 @@ function TableNode({ engine, catalog, schema, table, find, onInsert, onSample }:
       label={table.name}
       level={3}
       open={byColumn}
-      tag={table.rows === null ? undefined : formatCount(table.rows)}
+      tag={rows === null ? undefined : formatCount(rows)}
       menu={
         <Menu position="bottom-start" shadow="md" width={180}>
           <Menu.Target>
@@ -157,7 +160,7 @@ function Columns({ engine, catalog, schema, table, find, onInsert }: { engine: s
         <>
           {data.columns.map((column) => (
             <div key={column.name} className="sql-node sql-column" data-hit={(find !== "" && column.name.toLowerCase().includes(find)) || undefined}>
-              <button type="button" role="treeitem" aria-level={4} aria-selected={false} title={`Insert ${column.name}`} onClick={() => onInsert(quoted(column.name))}>
+              <button type="button" className="sql-open" title={`Insert ${column.name}`} onClick={() => onInsert(quoted(column.name))}>
                 <span className="sql-node-name">{column.name}</span>
               </button>
               <span className="tag" title={column.type}>

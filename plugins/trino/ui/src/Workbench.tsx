@@ -150,7 +150,7 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
         <Splitter label="Width of the catalog" axis="x" min={160} max={520} value={treeWidth} onChange={(v) => (setTreeWidth(v), setPreference("sql.tree", String(v)))} />
       </div>
       <section className="sql-work" aria-label="Query editor">
-        <TabBar tabs={tabs} active={active.id} onSelect={select} onClose={close} onNew={() => open({ engine: active.engine, catalog: active.catalog, schema: active.schema })} />
+        <TabBar tabs={tabs} active={active.id} onSelect={select} onClose={close} onNew={() => open({ engine: active.engine, catalog: active.catalog, schema: active.schema })} onLibrary={() => setLibrary(true)} />
         <Toolbar
           busy={busy}
           stopping={view?.stopping ?? false}
@@ -236,18 +236,18 @@ function useAddress(
   }, [wanted, onQuery, onSaved, onTable, setParameters]);
 }
 
-function TabBar({ tabs, active, onSelect, onClose, onNew }: { tabs: Tab[]; active: string; onSelect: (id: string) => void; onClose: (id: string) => void; onNew: () => void }): ReactElement {
+function TabBar({ tabs, active, onSelect, onClose, onNew, onLibrary }: { tabs: Tab[]; active: string; onSelect: (id: string) => void; onClose: (id: string) => void; onNew: () => void; onLibrary: () => void }): ReactElement {
   return (
     <div className="sql-tabs">
-      <div className="sql-tablist" role="tablist" aria-label="Queries">
+      <div className="sql-tablist" role="group" aria-label="Open queries">
         {tabs.map((tab, i) => (
-          <div key={tab.id} className="sql-tab" data-active={tab.id === active || undefined} role="presentation">
-            <button type="button" role="tab" aria-selected={tab.id === active} onClick={() => onSelect(tab.id)}>
+          <div key={tab.id} className="sql-tab" data-active={tab.id === active || undefined}>
+            <button type="button" className="sql-pick" aria-pressed={tab.id === active} onClick={() => onSelect(tab.id)}>
               {tab.name || `Untitled ${i + 1}`}
               {tab.savedSql !== null && tab.savedSql !== tab.sql ? <span title="Changed since it was saved"> •</span> : null}
               {runOf(tab.id)?.busy ? <span className="sql-running" aria-label="running" role="img" /> : null}
             </button>
-            <button type="button" className="sql-close" aria-label={`Close ${tab.name || `Untitled ${i + 1}`}`} onClick={() => onClose(tab.id)} tabIndex={tab.id === active ? 0 : -1}>
+            <button type="button" className="sql-close" aria-label={`Close ${tab.name || `Untitled ${i + 1}`}`} onClick={() => onClose(tab.id)}>
               <Icon name="close" />
             </button>
           </div>
@@ -255,6 +255,10 @@ function TabBar({ tabs, active, onSelect, onClose, onNew }: { tabs: Tab[]; activ
       </div>
       <Button variant="subtle" color="gray" aria-label="New query" onClick={onNew}>
         <Icon name="plus" />
+      </Button>
+      <span className="grow" />
+      <Button className="only-l" variant="subtle" color="gray" leftSection={<Icon name="history" />} onClick={onLibrary}>
+        Queries
       </Button>
     </div>
   );
