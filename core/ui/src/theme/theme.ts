@@ -5,10 +5,17 @@ const lake: MantineColorsTuple = [
   "#e0f1f0", "#bfe3e1", "#8fd0cd", "#5cbcb8", "#45c6c0", "#1f8f8f", "#0a6a6c", "#07575a", "#064648", "#04383a",
 ];
 
+const dark: MantineColorsTuple = [
+  "#e4ecf1", "#adbac5", "#8b99a5", "#5b6a77", "#3b4a56", "#24303a", "#18222a", "#131b21", "#0d1317", "#0a0f13",
+];
+const gray: MantineColorsTuple = [
+  "#f6f8f9", "#eef2f4", "#dde4e8", "#ced7dd", "#b9c4cc", "#8a98a4", "#5d6b77", "#44525e", "#2b3a46", "#13202a",
+];
+
 export const theme = createTheme({
   primaryColor: "lake",
   primaryShade: { light: 6, dark: 4 },
-  colors: { lake },
+  colors: { lake, dark, gray },
   autoContrast: true,
   fontFamily: "var(--font)",
   fontFamilyMonospace: "var(--mono)",

@@ -6,6 +6,7 @@ import "monaco-editor/languages/definitions/markdown/register.js";
 import * as monaco from "monaco-editor/editor/editor.api.js";
 import { useEffect, useEffectEvent, useRef, type ReactElement } from "react";
 import type { EditorProps } from "./editor";
+import { longHex } from "../theme/hex";
 import { usePreference } from "./preferences";
 
 export type Monaco = typeof monaco;
@@ -13,7 +14,7 @@ export type MonacoEditor = monaco.editor.IStandaloneCodeEditor;
 
 function defineTheme(dark: boolean): string {
   const style = getComputedStyle(document.documentElement);
-  const colour = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const colour = (name: string): string => longHex(style.getPropertyValue(`--${name}`));
   const plain = (name: string): string => colour(name).replace("#", "");
   const name = dark ? "openlakes-dark" : "openlakes-light";
   monaco.editor.defineTheme(name, {
