@@ -7,6 +7,7 @@ import { api, configureApi } from "../ui/api";
 import { PortalContext, type Bootstrap, type PortalState } from "../ui/session";
 import { ErrorState, Loading } from "../ui/states";
 import { Personas, SignIn } from "./SignIn";
+import { safeNext } from "./next";
 import { Shell } from "./Shell";
 
 export function Portal(): ReactElement {
@@ -68,11 +69,4 @@ export function Portal(): ReactElement {
       </Modal>
     </PortalContext.Provider>
   );
-}
-
-/** Where to go after signing in: a path of this console and nothing else. */
-export function safeNext(search: string): string {
-  const next = new URLSearchParams(search).get("next") ?? "/";
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return /^\/(?![/\\])/.test(next) && !/[\u0000-\u001f\\]/.test(next) && !next.startsWith("/signin") ? next : "/";
 }

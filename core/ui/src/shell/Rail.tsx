@@ -1,11 +1,13 @@
 import type { ReactElement } from "react";
-import { NavLink } from "react-router";
+import { Link, useLocation } from "react-router";
 import { Icon } from "../ui/icons";
 import { usePortal, type NavItem } from "../ui/session";
+import { placeOf } from "./place";
 
 /** The journey: sections in the order that the server gives, only what this person may open. */
 export function Rail({ collapsed, onToggle }: { collapsed: boolean; onToggle?: () => void }): ReactElement {
   const { boot } = usePortal();
+  const here = placeOf(useLocation().pathname, boot.nav);
   const sections = [...new Set(boot.nav.map((item) => item.section))];
   return (
     <nav className="rail" aria-label="Main">
@@ -21,7 +23,7 @@ export function Rail({ collapsed, onToggle }: { collapsed: boolean; onToggle?: (
               .filter((item) => item.section === section)
               .map((item) => (
                 <li key={item.id}>
-                  <RailLink item={item} collapsed={collapsed} />
+                  <RailLink item={item} collapsed={collapsed} here={item === here} />
                 </li>
               ))}
           </ul>
@@ -37,11 +39,11 @@ export function Rail({ collapsed, onToggle }: { collapsed: boolean; onToggle?: (
   );
 }
 
-function RailLink({ item, collapsed }: { item: NavItem; collapsed: boolean }): ReactElement {
+function RailLink({ item, collapsed, here }: { item: NavItem; collapsed: boolean; here: boolean }): ReactElement {
   return (
-    <NavLink to={item.path} end={item.path === "/"} title={collapsed ? item.label : undefined}>
+    <Link to={item.path} aria-current={here ? "page" : undefined} title={collapsed ? item.label : undefined}>
       <Icon name={item.icon} />
       <span className="rail-label">{item.label}</span>
-    </NavLink>
+    </Link>
   );
 }

@@ -6,6 +6,7 @@ import { usePreference, setPreference } from "../ui/preferences";
 import { usePortal } from "../ui/session";
 import { useKeys } from "./keys";
 import { Palette } from "./Palette";
+import { goTo } from "./place";
 import { Rail } from "./Rail";
 import { Pages } from "./routes";
 import { Shortcuts } from "./Shortcuts";
@@ -25,7 +26,7 @@ export function Shell(): ReactElement {
     palette: () => setPalette((open) => !open),
     help: () => setHelp(true),
     go: (letter) => {
-      const target = letter === "h" ? "/" : boot.nav.find((n) => n.label.toLowerCase().startsWith(letter))?.path;
+      const target = goTo(letter, boot.nav);
       if (target) void navigate(target);
     },
   });
