@@ -1,6 +1,7 @@
 import { Fragment, type ReactElement } from "react";
 import { Link } from "react-router";
 import { formatAgo, formatClock, formatUtc } from "../ui/format";
+import { Icon } from "../ui/icons";
 import { Loading } from "../ui/states";
 import { Status, STATE_ORDER } from "../ui/status";
 import { useNow } from "../ui/time";
@@ -70,11 +71,11 @@ function Problem({ component }: { component: Component }): ReactElement {
 /** When what is shown was last true. */
 export function Freshness({ stream }: { stream: StreamState }): ReactElement {
   const now = useNow(1000);
-  if (stream.live) return <span className="small t3 nowrap" role="status">live</span>;
   if (!stream.at) return <span className="small t3 nowrap">connecting</span>;
+  if (stream.live) return <span className="small t3 nowrap">live, {formatAgo(stream.at, now)}</span>;
   return (
-    <span className="small warn nowrap" role="status">
-      not live, as of {formatAgo(stream.at, now)}
+    <span className="small warn nowrap row" role="status" title={formatUtc(stream.at)}>
+      <Icon name="warn" /> stale since {formatClock(stream.at)}, reconnecting
     </span>
   );
 }

@@ -2,13 +2,15 @@ import { useState, type ReactElement } from "react";
 import { Link } from "react-router";
 import { ActionDialog, type ActionInfo } from "../ui/actions";
 import { useApi } from "../ui/api";
+import type { DeclaredWire } from "../ui/blocks";
+import { DeclaredPage } from "../ui/declared";
 import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
 import { usePermission, usePortal, useSession, type PluginInfo, type PluginSlot } from "../ui/session";
-import { EmptyState } from "../ui/states";
+import { EmptyState, Loaded } from "../ui/states";
+import { Status } from "../ui/status";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { FromModule } from "../shell/modules";
-import { Declared } from "../shell/routes";
 import { useComponents } from "./health";
 import { Freshness, HealthPanel } from "./HealthPanel";
 
@@ -72,14 +74,27 @@ function MainLink(): ReactElement | null {
 
 function Card({ plugin, slot }: { plugin: PluginInfo; slot: PluginSlot }): ReactElement {
   return (
-    <Panel title={slot.title}>
-      <ErrorBoundary resetKey={slot.id}>
-        {slot.kind === "module" ? (
+    <ErrorBoundary resetKey={slot.id}>
+      {slot.kind === "module" ? (
+        <Panel title={slot.title}>
           <FromModule plugin={plugin} kind="slots" name={slot.export ?? ""} />
-        ) : (
-          <Declared path={`/api/slots/${plugin.id}/${slot.id}`} />
-        )}
-      </ErrorBoundary>
+        </Panel>
+      ) : (
+        <DeclaredCard title={slot.title} path={`/api/slots/${plugin.id}/${slot.id}`} />
+      )}
+    </ErrorBoundary>
+  );
+}
+
+/** A card of blocks. One block with a panel of its own is the card: no card stands inside a card. */
+function DeclaredCard({ title, path }: { title: string; path: string }): ReactElement {
+  const query = useApi<DeclaredWire>(path);
+  const [only, ...more] = query.data?.body ?? [];
+  if (query.data && only && more.length === 0 && "title" in only)
+    return <DeclaredPage page={{ ...query.data, body: [{ ...only, title }] }} />;
+  return (
+    <Panel title={title}>
+      <Loaded query={query}>{(wire) => <DeclaredPage page={wire} />}</Loaded>
     </Panel>
   );
 }
@@ -97,8 +112,9 @@ function PluginTrouble(): ReactElement {
             <Icon name="plug" />
             <span className="b">{p.title}</span>
             <span className="tag">{p.version}</span>
-            <span className="grow t2">{p.reason}</span>
-            <span className="small t3">{p.state}</span>
+            <span className="grow t2 only-l">{p.reason ?? p.title}</span>
+            <span className="grow only-s" />
+            <Status state={p.state} />
           </div>
         ))}
         {plugins.data && items.length === 0 ? <p className="t2">No plugins are installed: pip install one beside the portal.</p> : null}

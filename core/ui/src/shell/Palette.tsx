@@ -6,15 +6,27 @@ import { useNavigate } from "react-router";
 import { ActionDialog, type ActionInfo } from "../ui/actions";
 import { useApi } from "../ui/api";
 import { Icon } from "../ui/icons";
+import { useReturnFocus } from "../ui/return-focus";
 import { usePortal } from "../ui/session";
 
 type Hit = { id: string; kind: string; title: string; subtitle: string | null; path: string; icon: string; plugin: string };
 type Answer = { items: Hit[]; partial: { plugin: string; reason: string }[] };
 type Entry = { id: string; group: string; title: string; subtitle: string | null; icon: string; open: () => void };
 
-const GROUPS: Record<string, string> = { page: "Pages", table: "Tables", query: "Queries", dataset: "Datasets" };
+const KINDS: Record<string, { group: string; icon: string }> = {
+  page: { group: "Pages", icon: "dot" },
+  table: { group: "Tables", icon: "table" },
+  dataset: { group: "Datasets", icon: "database" },
+  query: { group: "Queries", icon: "sql" },
+  "saved query": { group: "Saved queries", icon: "sql" },
+  pipeline: { group: "Pipelines", icon: "pipeline" },
+  run: { group: "Runs", icon: "history" },
+};
+const groupOf = (kind: string): string => KINDS[kind.toLowerCase()]?.group ?? kind;
+const iconOf = (hit: Hit): string => (hit.icon === "dot" ? (KINDS[hit.kind.toLowerCase()]?.icon ?? "dot") : hit.icon);
 
 export function Palette({ onClose }: { onClose: () => void }): ReactElement {
+  useReturnFocus();
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const [action, setAction] = useState<ActionInfo | null>(null);
@@ -36,10 +48,10 @@ export function Palette({ onClose }: { onClose: () => void }): ReactElement {
       : boot.nav.map((n) => ({ id: n.id, group: "Pages", title: n.label, subtitle: n.section || null, icon: n.icon, open: go(n.path) }));
     const hits: Entry[] = (found.data?.items ?? []).map((h) => ({
       id: h.id,
-      group: GROUPS[h.kind] ?? h.kind,
+      group: groupOf(h.kind),
       title: h.title,
       subtitle: h.subtitle,
-      icon: h.icon,
+      icon: iconOf(h),
       open: go(h.path),
     }));
     const doable: Entry[] = (actions.data?.items ?? [])

@@ -1,5 +1,6 @@
 import { Modal } from "@mantine/core";
 import type { ReactElement } from "react";
+import { useReturnFocus } from "../ui/return-focus";
 
 const KEYS: [string[], string][] = [
   [["Ctrl", "K"], "Search or jump to, everywhere"],
@@ -9,10 +10,13 @@ const KEYS: [string[], string][] = [
   [["g", "s"], "SQL"],
   [["?"], "These shortcuts"],
   [["Esc"], "Close what is on top"],
+  [["Ctrl", "C"], "In a grid: copy the selected cells (with Shift: with their names)"],
+  [["Alt", "→"], "In a grid: widen the column"],
   [["Ctrl", "M"], "In an editor: let Tab leave it"],
 ];
 
 export function Shortcuts({ onClose }: { onClose: () => void }): ReactElement {
+  useReturnFocus();
   return (
     <Modal opened onClose={onClose} title="Keyboard shortcuts">
       <dl className="shortcuts">

@@ -21,6 +21,7 @@ export function TopBar({ onPalette, onMenu, onHelp }: Props): ReactElement {
         <span className="rail-label">OpenLakes</span>
       </Link>
       <div className="bar">
+        <span className="env-edge only-s" data-colour={boot.site.environment.color} title={boot.site.environment.name} />
         <button type="button" className="icon-button only-s" aria-label="Open navigation" onClick={onMenu}>
           <Icon name="menu" />
         </button>
@@ -71,7 +72,15 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
         <div className="panel-body">
           <p className="b">{session.name}</p>
           <p className="small t2">
-            {session.username} · {session.roles.join(", ") || "no role"}
+            {session.email ?? session.username}
+          </p>
+          <p className="row wrap role-tags">
+            {session.roles.map((role) => (
+              <span key={role} className="tag">
+                {role}
+              </span>
+            ))}
+            {session.roles.length === 0 ? <span className="small t3">no role</span> : null}
           </p>
           {boot.site.demo ? <p className="small t3">Demo mode, version {boot.site.version}</p> : null}
         </div>

@@ -86,7 +86,7 @@ function HiddenTitle({ title }: { title: string }): ReactElement {
   );
 }
 
-export function Declared({ path }: { path: string }): ReactElement {
+function Declared({ path }: { path: string }): ReactElement {
   const query = useApi<DeclaredWire>(path);
   return <Loaded query={query}>{(wire) => <DeclaredPage page={wire} />}</Loaded>;
 }

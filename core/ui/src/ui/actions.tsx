@@ -1,10 +1,11 @@
 // Running an action of a plugin: its form, what it would do (dry run), the confirmation that its danger asks for.
 import { Button, Modal, TextInput } from "@mantine/core";
-import { useState, type ReactElement } from "react";
+import { useRef, useState, type ReactElement } from "react";
 import { useNavigate } from "react-router";
 import { api, ApiError, useApiMutation } from "./api";
 import { SchemaForm } from "./form";
 import { checkValues, initialValues, toInput, type ObjectSchema, type Values } from "./schema";
+import { useReturnFocus } from "./return-focus";
 import { ErrorState } from "./states";
 import { toast } from "./toast";
 
@@ -22,6 +23,7 @@ export type ActionInfo = {
 type Outcome = { message: string; effects: string[]; link: string | null; dry_run: boolean };
 
 export function ActionDialog({ action, onClose }: { action: ActionInfo; onClose: () => void }): ReactElement {
+  useReturnFocus();
   return (
     <Modal opened onClose={onClose} title={action.title} size="lg">
       <ActionForm action={action} onDone={onClose} />
@@ -45,12 +47,23 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
     [`/api/plugins/${action.plugin}`],
   );
   const object = action.confirm_field ? String(values[action.confirm_field] ?? "") : "";
-  const locked = action.danger === "destructive" && (typed !== object || object === "" || !preview);
+  const form = useRef<HTMLFormElement>(null);
+  // What is dangerous is shown first: the first press tells what would happen, the second does it.
+  const asks = action.danger !== "none" && preview === null;
+  const locked = action.danger === "destructive" && preview !== null && (typed !== object || object === "");
+  const showErrors = (found: Record<string, string>): void => {
+    setErrors(found);
+    // After they are drawn.
+    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+  };
 
   const submit = (dry: boolean): void => {
     const found = checkValues(action.input_schema, values);
-    setErrors(found);
-    if (Object.keys(found).length > 0) return;
+    if (Object.keys(found).length > 0) {
+      showErrors(found);
+      return;
+    }
+    setErrors({});
     run.mutate(dry, {
       onSuccess: (outcome) => {
         if (dry) {
@@ -61,17 +74,18 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
         onDone?.();
         if (outcome.link) void navigate(outcome.link);
       },
-      onError: (error) => setErrors(fieldErrors(error)),
+      onError: (error) => showErrors(fieldErrors(error)),
     });
   };
 
   return (
     <form
-      className="stack"
+      ref={form}
+      className="form"
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        submit(action.danger === "destructive" && !preview);
+        if (!locked) submit(asks);
       }}
     >
       <p className="t2">{action.description}</p>
@@ -86,31 +100,45 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
       />
       {run.error && Object.keys(errors).length === 0 ? <ErrorState error={run.error} /> : null}
       {preview ? (
-        <div className="panel panel-body" role="status">
+        <div className="preview" role="status">
           <p className="b">{preview.message}</p>
           <ul>
             {preview.effects.map((effect) => (
-              <li key={effect}>{effect}</li>
+              <li key={effect}>
+                <code>{effect}</code>
+              </li>
             ))}
           </ul>
+          <p className="small t3">Nothing is changed yet.</p>
         </div>
       ) : null}
       {action.danger === "destructive" && preview ? (
-        <TextInput label={`Type “${object}” to go on`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} autoComplete="off" />
+        <TextInput
+          label={
+            <>
+              Type <code>{object}</code> to go on
+            </>
+          }
+          value={typed}
+          onChange={(e) => setTyped(e.currentTarget.value)}
+          autoComplete="off"
+          spellCheck={false}
+        />
       ) : null}
-      <div className="row">
-        <span className="grow" />
-        <Button onClick={() => submit(true)} loading={run.isPending}>
-          What would it do?
-        </Button>
+      <div className="row form-buttons">
+        {action.danger === "none" ? (
+          <Button onClick={() => submit(true)} loading={run.isPending}>
+            What would it do?
+          </Button>
+        ) : null}
         <Button
           type="submit"
-          variant="filled"
-          color={action.danger === "destructive" ? "red" : undefined}
-          disabled={locked && preview !== null}
+          variant={asks ? "default" : "filled"}
+          className={action.danger === "destructive" && !asks ? "button-danger" : undefined}
+          disabled={locked}
           loading={run.isPending}
         >
-          {action.title}
+          {asks ? "Show what it would do" : action.title}
         </Button>
       </div>
     </form>

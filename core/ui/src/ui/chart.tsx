@@ -1,13 +1,13 @@
 // A small chart in SVG: bars, lines or points over one axis; the same figures as a table for who cannot see it.
 import { useId, useMemo, useState, type ReactElement } from "react";
 import { formatNumber } from "./format";
+import { useWidth } from "./size";
 import "./chart.css";
 
 export type ChartKind = "bar" | "line" | "scatter";
 export type ChartPoint = { x: string | number; y: number; series?: string };
 type Props = { label: string; kind: ChartKind; points: ChartPoint[]; unit?: string; height?: number; xLabel?: string; yLabel?: string };
 
-const WIDTH = 860;
 const LEFT = 64;
 const BOTTOM = 44;
 const TOP = 12;
@@ -25,6 +25,7 @@ export function ticks(low: number, high: number, count = 5): number[] {
 
 export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel }: Props): ReactElement {
   const id = useId();
+  const [figure, width] = useWidth<HTMLElement>(860);
   const [hover, setHover] = useState<ChartPoint | null>(null);
   const shown = useMemo(() => points.filter((p) => Number.isFinite(p.y)).slice(0, MOST), [points]);
   const series = useMemo(() => [...new Set(shown.map((p) => p.series ?? ""))], [shown]);
@@ -39,31 +40,31 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
   const xs = shown.map((p) => Number(p.x));
   const lowX = Math.min(...xs);
   const spanX = Math.max(...xs) - lowX || 1;
-  const plot = WIDTH - LEFT - 8;
+  const plot = Math.max(40, width - LEFT - 8);
   const x = (point: ChartPoint): number =>
     numericX ? LEFT + ((Number(point.x) - lowX) / spanX) * plot : LEFT + ((names.indexOf(String(point.x)) + 0.5) / names.length) * plot;
   const colour = (point: ChartPoint): string => `var(--c${(series.indexOf(point.series ?? "") % 8) + 1})`;
   const band = plot / names.length;
   const bar = Math.max(1, (band * 0.7) / series.length);
-  const every = Math.ceil(names.length / 12);
+  const every = Math.ceil(names.length / Math.max(1, Math.floor(plot / 72)));
 
   return (
-    <figure className="chart" aria-labelledby={id}>
+    <figure ref={figure} className="chart" aria-labelledby={id}>
       <figcaption id={id} className="visually-hidden">
         {label}: {shown.length} points, from {formatNumber(low)} to {formatNumber(high)} {unit}
       </figcaption>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the pointer only repeats what the table says */}
-      <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label} onMouseLeave={() => setHover(null)}>
+      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} onMouseLeave={() => setHover(null)}>
         {ticks(low, high).map((tick) => (
           <g key={tick}>
-            <line x1={LEFT} x2={WIDTH - 8} y1={y(tick)} y2={y(tick)} className="chart-line" />
+            <line x1={LEFT} x2={width - 8} y1={y(tick)} y2={y(tick)} className="chart-line" />
             <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end">
               {formatNumber(tick)}
             </text>
           </g>
         ))}
         {numericX
-          ? ticks(lowX, lowX + spanX, 8).map((tick) => (
+          ? ticks(lowX, lowX + spanX, Math.max(2, Math.floor(plot / 90))).map((tick) => (
               <text key={tick} x={LEFT + ((tick - lowX) / spanX) * plot} y={height - BOTTOM + 18} textAnchor="middle">
                 {formatNumber(tick)}
               </text>
@@ -89,7 +90,8 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
               key={i}
               x={x(point) - (bar * series.length) / 2 + bar * series.indexOf(point.series ?? "")}
               y={Math.min(y(point.y), y(0))}
-              width={bar}
+              width={Math.max(1, bar - 1)}
+              rx={bar > 6 ? 1.5 : 0}
               height={Math.max(1, Math.abs(y(point.y) - y(0)))}
               fill={colour(point)}
               onMouseEnter={() => setHover(point)}

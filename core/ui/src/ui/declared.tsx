@@ -6,11 +6,13 @@ import { ActionDialog, ActionForm, type ActionInfo } from "./actions";
 import { useApi } from "./api";
 import { asRows, type BlockWire, type ColumnWire, type DeclaredWire } from "./blocks";
 import { Chart } from "./chart";
+import { Code } from "./code";
 import { pick } from "./format";
 import { Icon } from "./icons";
 import { Panel } from "./layout";
 import { LogView } from "./log";
 import { Markdown } from "./markdown";
+import { labelOf } from "./schema";
 import { EmptyState, Loaded, Loading } from "./states";
 import { Table } from "./table";
 import { LinkedValue, Value } from "./value";
@@ -84,6 +86,7 @@ function Block({ block, around }: { block: BlockWire; around: Around }): ReactEl
     case "notice":
       return (
         <p className="notice" data-tone={block.tone}>
+          <Icon name={NOTICE_ICONS[block.tone]} />
           {block.text}
         </p>
       );
@@ -124,7 +127,7 @@ function Block({ block, around }: { block: BlockWire; around: Around }): ReactEl
     case "code":
       return (
         <Panel title={block.title}>
-          <Sourced block={block} around={around}>{(data) => <pre className="code-block">{String(pick(data, block.value) ?? "")}</pre>}</Sourced>
+          <Sourced block={block} around={around}>{(data) => <Code text={String(pick(data, block.value) ?? "")} language={block.language} title={block.title} />}</Sourced>
         </Panel>
       );
     case "timeline":
@@ -153,6 +156,10 @@ function Block({ block, around }: { block: BlockWire; around: Around }): ReactEl
   }
 }
 
+const NOTICE_ICONS = { info: "info", ok: "check", warn: "warn", bad: "warn" };
+
+const headingOf = (column: ColumnWire): string => labelOf(column.field.split(".").at(-1) ?? column.field, { title: column.label });
+
 const NUMERIC = new Set(["number", "bytes", "duration", "percent", "delta"]);
 
 function DeclaredTable({ block, rows }: { block: Extract<BlockWire, { type: "table" }>; rows: Record<string, unknown>[] }): ReactElement {
@@ -166,7 +173,7 @@ function DeclaredTable({ block, rows }: { block: Extract<BlockWire, { type: "tab
       empty={<EmptyState title={block.empty} />}
       columns={block.columns.map((column) => ({
         id: column.field,
-        label: column.label ?? column.field.charAt(0).toUpperCase() + column.field.slice(1).replaceAll("_", " "),
+        label: headingOf(column),
         numeric: numeric(column),
         value: ({ row }) => pick(row, column.field),
         render: ({ row }) => {
@@ -188,7 +195,7 @@ export function KeyValue({ fields, value }: { fields: ColumnWire[]; value: unkno
     <dl className="keyvalue">
       {fields.map((field) => (
         <div key={field.field} style={{ display: "contents" }}>
-          <dt>{field.label ?? field.field}</dt>
+          <dt>{headingOf(field)}</dt>
           <dd>
             <Value value={pick(value, field.field)} kind={field.kind} unit={field.unit} />
           </dd>

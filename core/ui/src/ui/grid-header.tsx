@@ -1,12 +1,13 @@
 import { useRef, type ReactElement, type PointerEvent as ReactPointerEvent } from "react";
 import type { Box, GridColumn } from "./grid";
-import { NUMBER_WIDTH } from "./grid-window";
 
 const LEAST_WIDTH = 48;
 
 /** A heading: name and type; a click tells the page (which sorts), the right edge changes the width. */
-export function HeaderCell({ box, column, onHeader, onWidth }: {
+export function HeaderCell({ box, offset, column, onHeader, onWidth }: {
   box: Box;
+  /** Width of the row numbers, which stand before the first column. */
+  offset: number;
   column: GridColumn;
   onHeader?: (column: number) => void;
   onWidth: (size: number | null) => void;
@@ -33,7 +34,7 @@ export function HeaderCell({ box, column, onHeader, onWidth }: {
       aria-sort={column.sorted === "asc" ? "ascending" : column.sorted === "desc" ? "descending" : undefined}
       className="grid-header"
       data-numeric={column.numeric || undefined}
-      style={{ left: box.start + NUMBER_WIDTH, width: box.size }}
+      style={{ left: box.start + offset, width: box.size }}
     >
       {onHeader ? (
         <button type="button" tabIndex={-1} onClick={() => onHeader(box.index)} title={title}>

@@ -1,6 +1,5 @@
 import { memo, type MouseEvent, type ReactElement, type ReactNode } from "react";
 import type { Box, CellText, GridColumn } from "./grid";
-import { NUMBER_WIDTH } from "./grid-window";
 
 const LONGEST = 300;
 
@@ -10,6 +9,8 @@ export type RowProps = {
   top: number;
   width: number;
   boxes: Box[];
+  /** Width of the row numbers. */
+  offset: number;
   columns: GridColumn[];
   /** The active column when it is in this row, else -1; then the columns of the selection in this row. */
   active: number;
@@ -24,10 +25,10 @@ export type RowProps = {
 };
 
 /** A row of the grid. Cells that are not there yet are a light bar; NULL is unlike an empty text. */
-export const GridRow = memo(function GridRow({ id, row, top, width, boxes, columns, active, from, to, cell, renderCell, onPick, onOpen }: RowProps): ReactElement {
+export const GridRow = memo(function GridRow({ id, row, top, width, boxes, offset, columns, active, from, to, cell, renderCell, onPick, onOpen }: RowProps): ReactElement {
   return (
     <div role="row" aria-rowindex={row + 2} className="grid-row" style={{ transform: `translateY(${top}px)`, width }}>
-      <div role="rowheader" aria-colindex={1} className="grid-number">
+      <div role="rowheader" aria-colindex={1} className="grid-number" style={{ width: offset }}>
         {row + 1}
       </div>
       {boxes.map((box) => {
@@ -46,7 +47,7 @@ export const GridRow = memo(function GridRow({ id, row, top, width, boxes, colum
             data-empty={text === "" || undefined}
             data-waiting={text === undefined || undefined}
             data-active={active === box.index || undefined}
-            style={{ left: box.start + NUMBER_WIDTH, width: box.size }}
+            style={{ left: box.start + offset, width: box.size }}
             onClick={(event: MouseEvent) => onPick(row, box.index, event.shiftKey)}
             onDoubleClick={onOpen ? () => onOpen(row, box.index) : undefined}
           >

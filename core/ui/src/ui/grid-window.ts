@@ -2,7 +2,6 @@
 
 export const ROW = 26;
 export const HEAD = 42;
-export const NUMBER_WIDTH = 56;
 /** Browsers bound the height of an element: beyond this many pixels the scroll bar stands for more rows than pixels. */
 export const MAX_HEIGHT = 30_000_000;
 const OVERSCAN = 8;
@@ -11,6 +10,9 @@ const MOST_CELLS = 200_000;
 export type DrawnRow = { index: number; top: number };
 export type Cell = readonly [row: number, column: number];
 export type Range = { top: number; bottom: number; left: number; right: number };
+
+/** The column of row numbers is as wide as the largest of them. */
+export const numberWidth = (rowCount: number): number => Math.max(52, String(rowCount).length * 7.3 + 22);
 
 export const bodyHeight = (rowCount: number): number => Math.min(MAX_HEIGHT, rowCount * ROW);
 

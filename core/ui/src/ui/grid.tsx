@@ -4,7 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
 import { HeaderCell } from "./grid-header";
 import { GridRow } from "./grid-row";
-import { bodyHeight, copyText, drawnRows, HEAD, moveBy, NUMBER_WIDTH, rangeOf, revealRow, ROW, type Cell } from "./grid-window";
+import { bodyHeight, copyText, drawnRows, HEAD, moveBy, numberWidth, rangeOf, revealRow, ROW, type Cell } from "./grid-window";
 import "./grid.css";
 
 export type GridColumn = { name: string; type?: string; numeric?: boolean; width?: number; sorted?: "asc" | "desc" };
@@ -38,13 +38,14 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
   const [widths, setWidths] = useState<Record<number, number>>({});
   const [copied, setCopied] = useState("");
   const seen = useViewport(frame);
+  const numbers = numberWidth(rowCount);
   const across = useVirtualizer({
     horizontal: true,
     count: columns.length,
     getScrollElement: () => frame.current,
     estimateSize: (index) => widths[index] ?? columns[index]?.width ?? defaultWidth(columns[index]),
     overscan: 3,
-    scrollPaddingEnd: NUMBER_WIDTH,
+    scrollPaddingEnd: numbers,
     useFlushSync: false,
   });
   useEffect(() => across.measure(), [columns, widths, across]);
@@ -93,7 +94,7 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
 
   const drawn = drawnRows(rowCount, seen.top, seen.height);
   const pool = usePool(drawn.length);
-  const width = across.getTotalSize() + NUMBER_WIDTH;
+  const width = across.getTotalSize() + numbers;
   return (
     <div
       ref={frame}
@@ -109,13 +110,14 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
     >
       <div role="rowgroup" className="grid-head" style={{ width, height: HEAD }}>
         <div role="row" aria-rowindex={1}>
-          <div role="columnheader" aria-colindex={1} className="grid-number">
+          <div role="columnheader" aria-colindex={1} className="grid-number" style={{ width: numbers }}>
             #
           </div>
           {boxes.map((box) => (
             <HeaderCell
               key={box.index}
               box={box}
+              offset={numbers}
               column={columns[box.index] ?? { name: "" }}
               onHeader={onHeader}
               onWidth={(size) => setWidths((old) => withWidth(old, box.index, size))}
@@ -134,6 +136,7 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
               top={item.top}
               width={width}
               boxes={boxes}
+              offset={numbers}
               columns={columns}
               active={active[0] === item.index ? active[1] : -1}
               from={inside ? range.left : 1}

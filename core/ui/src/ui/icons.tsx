@@ -40,6 +40,7 @@ const PATHS: Record<string, string> = {
   clock: "M8 13.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM8 5v3l2 1.5",
   exit: "M6.5 3h-4v10h4M10 5l3 3-3 3M13 8H6",
   warn: "M8 2.5 14 13H2zM8 6.5v3M8 11.2v.1",
+  info: "M8 13.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM8 7.2v3.6M8 5.2v.1",
   share: "M8 10V2.5m0 0L5.5 5M8 2.5 10.5 5M4 8H3v5.5h10V8h-1",
   trash: "M3 4.5h10M6 4.5v-2h4v2M4.5 4.5l.5 9h6l.5-9",
   edit: "M3 13l.5-3 7-7 2.5 2.5-7 7z",

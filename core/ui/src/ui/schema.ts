@@ -68,5 +68,9 @@ export function checkValues(schema: ObjectSchema, values: Values): Record<string
   return errors;
 }
 
-export const labelOf = (name: string, field: FieldSchema): string =>
-  field.title ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+const sentence = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
+/** The label of a field: the title that somebody wrote. Pydantic makes "Keep Days" of `keep_days`: that is "Keep days". */
+export function labelOf(name: string, field: { title?: string }): string {
+  return field.title && field.title.toLowerCase() !== sentence(name).toLowerCase() ? field.title : sentence(name);
+}

@@ -41,5 +41,6 @@ describe("a form from a schema", () => {
   it("names a field by its title or its own name", () => {
     expect(labelOf("dry_run", {})).toBe("Dry run");
     expect(labelOf("x", { title: "Table" })).toBe("Table");
+    expect(labelOf("keep_days", { title: "Keep Days" })).toBe("Keep days");
   });
 });
