@@ -1,16 +1,17 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type ReactElement } from "react";
+import { Fragment, useState, type ReactElement } from "react";
 import { useSearchParams } from "react-router";
 import { useApi } from "../ui/api";
+import { formatDuration } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState, Loaded } from "../ui/states";
 import { Status } from "../ui/status";
 import { Table } from "../ui/table";
 import { toast } from "../ui/toast";
+import { SettingsTable, type Setting } from "./SettingsTable";
 import "./plugins.css";
 
-type Setting = { key: string; value: unknown; source: string; description: string; secret: boolean };
 type Plugin = {
   id: string;
   title: string;
@@ -30,6 +31,9 @@ type Plugin = {
   contributes: Record<string, number>;
   settings: Setting[];
 };
+
+/** Quarantined first: that is what somebody must look at. */
+const ORDER = ["quarantined", "active", "disabled"];
 
 const plural = (count: number, name: string): string => `${count} ${count === 1 ? name.replace(/s$/, "") : name}`;
 const contributes = (plugin: Plugin): string =>
@@ -51,8 +55,11 @@ function PluginList({ plugins }: { plugins: Plugin[] }): ReactElement {
   const [parameters, setParameters] = useSearchParams();
   const [text, setText] = useState("");
   const chosen = plugins.find((p) => p.id === parameters.get("plugin")) ?? plugins.find((p) => p.state === "quarantined");
-  const shown = plugins.filter((p) => `${p.id} ${p.title} ${p.state}`.toLowerCase().includes(text.toLowerCase()));
+  const shown = plugins
+    .filter((p) => `${p.id} ${p.title} ${p.state}`.toLowerCase().includes(text.toLowerCase()))
+    .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   const total = plugins.reduce((sum, p) => sum + (p.load_ms ?? 0), 0);
+  const contract = plugins.find((p) => p.contract)?.contract;
   const states = (["active", "quarantined", "disabled"] as const).filter((s) => plugins.some((p) => p.state === s));
   const report = async (): Promise<void> => {
     await navigator.clipboard.writeText(plugins.map((p) => `${p.id} ${p.version} ${p.state}${p.reason ? `: ${p.stage}: ${p.reason}` : ""}`).join("\n"));
@@ -63,7 +70,7 @@ function PluginList({ plugins }: { plugins: Plugin[] }): ReactElement {
       <PageHeader
         title="Plugins"
         crumbs="Admin"
-        subtitle={`${plugins.length} installed, loaded in ${(total / 1000).toFixed(2)} s`}
+        subtitle={`${plugins.length} installed${contract ? `, contract ${contract}` : ""}, loaded in ${formatDuration(total / 1000)}`}
         actions={
           <Button leftSection={<Icon name="copy" />} onClick={() => void report()}>
             Report
@@ -72,8 +79,11 @@ function PluginList({ plugins }: { plugins: Plugin[] }): ReactElement {
       />
       <section className="panel" aria-label="Installed plugins">
         <header>
-          {states.map((state) => (
-            <Status key={state} state={state} label={`${plugins.filter((p) => p.state === state).length} ${state}`} />
+          {states.map((state, i) => (
+            <Fragment key={state}>
+              {i > 0 ? <span className="t3">·</span> : null}
+              <Status state={state} label={`${plugins.filter((p) => p.state === state).length} ${state}`} />
+            </Fragment>
           ))}
           <span className="grow" />
           <TextInput aria-label="Filter plugins" placeholder="Filter" value={text} onChange={(e) => setText(e.currentTarget.value)} />
@@ -176,27 +186,3 @@ function PluginDetail({ plugin }: { plugin: Plugin }): ReactElement {
     </Panel>
   );
 }
-
-export function SettingsTable({ settings, label }: { settings: Setting[]; label: string }): ReactElement {
-  return (
-    <Table
-      label={label}
-      tools={settings.length > 8}
-      rows={settings}
-      rowKey={(s) => s.key}
-      columns={[
-        { id: "key", label: "Setting", value: (s) => s.key, render: (s) => <code>{s.key}</code> },
-        {
-          id: "value",
-          label: "Value",
-          value: (s) => (s.secret ? "masked" : JSON.stringify(s.value)),
-          render: (s) => (s.value === null ? <em className="t3">not set</em> : s.secret ? <span className="t3">masked</span> : <code>{shorten(JSON.stringify(s.value))}</code>),
-        },
-        { id: "source", label: "Set by", value: (s) => s.source, render: (s) => <span className={s.source === "default" ? "t3" : "b"}>{s.source}</span> },
-        { id: "description", label: "Meaning", value: (s) => s.description, render: (s) => <span className="t2">{s.description}</span> },
-      ]}
-    />
-  );
-}
-
-const shorten = (text: string): string => (text.length > 160 ? `${text.slice(0, 159)}…` : text);

@@ -15,7 +15,7 @@ type Props = { onPalette: () => void; onMenu: () => void; onHelp: () => void };
 export function TopBar({ onPalette, onMenu, onHelp }: Props): ReactElement {
   const { boot } = usePortal();
   return (
-    <header className="topbar">
+    <div className="topbar" role="region" aria-label="Portal">
       <Link to="/" className="brand only-l">
         <Mark />
         <span className="rail-label">OpenLakes</span>
@@ -37,7 +37,7 @@ export function TopBar({ onPalette, onMenu, onHelp }: Props): ReactElement {
         </button>
         <UserMenu onHelp={onHelp} />
       </div>
-    </header>
+    </div>
   );
 }
 

@@ -25,8 +25,8 @@ function defineTheme(dark: boolean): string {
       ...["", ".sql", ".yaml", ".python", ".md"].flatMap((language) => [
         { token: `keyword${language}`, foreground: plain("c3"), fontStyle: "bold" },
         { token: `operator${language}`, foreground: plain("text-2"), fontStyle: "" },
-        { token: `predefined${language}`, foreground: plain("c6") },
-        { token: `type${language}`, foreground: plain("c6") },
+        { token: `predefined${language}`, foreground: plain("info") },
+        { token: `type${language}`, foreground: plain("info") },
         { token: `string${language}`, foreground: plain("c5") },
         { token: `number${language}`, foreground: plain("c2") },
         { token: `comment${language}`, foreground: plain("text-3"), fontStyle: "italic" },

@@ -96,6 +96,7 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
   const pool = usePool(drawn.length);
   const width = across.getTotalSize() + numbers;
   return (
+    <>
     <div
       ref={frame}
       className="grid"
@@ -150,10 +151,11 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
           );
         })}
       </div>
-      <div className="visually-hidden" aria-live="polite">
-        {copied}
-      </div>
     </div>
+    <div className="visually-hidden" aria-live="polite">
+      {copied}
+    </div>
+    </>
   );
 }
 

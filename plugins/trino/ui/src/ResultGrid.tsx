@@ -17,10 +17,11 @@ export function ResultGrid({ rows, version, columns, complete }: Props): ReactEl
         name: field.name,
         type: columns[i]?.type ?? String(field.type),
         numeric: isNumeric(field.type),
+        width: widthOf(rows, i, field.name, columns[i]?.type ?? ""),
         sorted: sort?.column === i ? (sort.descending ? "desc" : "asc") : undefined,
       })),
     // oxlint-disable-next-line react/exhaustive-deps -- the fields are there with the first version
-    [rows, version > 0, columns, sort],
+    [rows, rows.length > 0, version > 0, columns, sort],
   );
   const at = useCallback((row: number, column: number) => rows.text(index ? (index[row] ?? -1) : row, column), [rows, index]);
   const header = (column: number): void =>
@@ -63,4 +64,13 @@ export function ResultGrid({ rows, version, columns, complete }: Props): ReactEl
       ) : null}
     </div>
   );
+}
+
+const CHARACTER = 7.4;
+
+/** As wide as what is in the first rows, within bounds. */
+function widthOf(rows: ArrowRows, column: number, name: string, type: string): number {
+  let longest = Math.max(name.length + 2, type.length * 0.9);
+  for (let row = 0; row < Math.min(rows.length, 60); row += 1) longest = Math.max(longest, rows.text(row, column)?.length ?? 4);
+  return Math.round(Math.min(380, Math.max(72, longest * CHARACTER + 26)));
 }

@@ -49,6 +49,20 @@ export function sourcesOf(sql: string, scope: Scope): Source[] {
   return found;
 }
 
+type Real = { catalog: string; schema: string; table: string; alias: string };
+
+/** Those that are tables of the tree: a name of the statement's own is asked for nowhere. */
+async function existing(sources: Source[], scope: Scope): Promise<Real[]> {
+  const found = await Promise.all(
+    sources.map(async ({ catalog, schema, table, alias }) => {
+      if (!catalog || !schema) return [];
+      const known = await tables(scope, catalog, schema);
+      return known.some((t) => t.name === table) ? [{ catalog, schema, table, alias }] : [];
+    }),
+  );
+  return found.flat();
+}
+
 const asTables = (entries: TableEntry[]): Item[] => entries.map((t) => ({ label: t.name, kind: "table", detail: t.kind }));
 
 /** What may follow at the end of `before`; `whole` is the statement around it. */
@@ -64,17 +78,18 @@ export async function suggestions(before: string, whole: string, scope: Scope): 
     return scope.catalog ? columns(scope, scope.catalog, first, second) : [];
   }
   if (first) {
-    const source = sources.find((s) => s.alias.toLowerCase() === first.toLowerCase());
-    if (source?.catalog && source.schema) return columns(scope, source.catalog, source.schema, source.table);
+    const [source] = await existing(sources.filter((s) => s.alias.toLowerCase() === first.toLowerCase()), scope);
+    if (source) return columns(scope, source.catalog, source.schema, source.table);
     const catalogs = await names(paths.catalogs(scope.engine));
     if (catalogs.includes(first)) return (await names(paths.schemas(scope.engine, first))).map((label) => ({ label, kind: "schema" }));
     return scope.catalog ? asTables(await tables(scope, scope.catalog, first)) : [];
   }
+  const real = await existing(sources.slice(0, 6), scope);
   const [catalogs, known, here, ...ofSources] = await Promise.all([
     names(paths.catalogs(scope.engine)),
     functions(scope.engine),
     scope.catalog && scope.schema ? tables(scope, scope.catalog, scope.schema) : Promise.resolve([]),
-    ...sources.slice(0, 6).map((s) => (s.catalog && s.schema ? columns(scope, s.catalog, s.schema, s.table) : Promise.resolve([]))),
+    ...real.map((s) => columns(scope, s.catalog, s.schema, s.table)),
   ]);
   const items: Item[] = [
     ...ofSources.flat(),

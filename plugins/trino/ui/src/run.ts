@@ -87,7 +87,23 @@ export class Run {
     }
   }
 
+  /** Once there is something to read; a query that failed has no result to ask for. */
+  private async readable(): Promise<boolean> {
+    for (;;) {
+      const query = this.view.query;
+      if (this.abort.signal.aborted || (query && (query.state === "failed" || query.state === "cancelled"))) return false;
+      if (query && (query.state === "finished" || query.columns.length > 0)) return true;
+      await new Promise<void>((resolve) => {
+        const leave = this.subscribe(() => {
+          leave();
+          resolve();
+        });
+      });
+    }
+  }
+
   private async read(id: string): Promise<void> {
+    if (!(await this.readable())) return;
     try {
       await readArrow(await openResults(id, this.abort.signal), this.view.rows, this.rowsChanged);
     } catch (error) {
@@ -117,5 +133,6 @@ export class Run {
 
   dispose(): void {
     this.abort.abort();
+    this.change({ loading: false });
   }
 }
