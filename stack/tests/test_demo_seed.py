@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+from pyiceberg.transforms import IdentityTransform
+
 from openlakes_portal_stack import flights13, lakehouse
 from openlakes_portal_stack.demo import DemoDataFailed, seed
-from pyiceberg.transforms import IdentityTransform
 
 ROWS = {"flights": 336_776, "airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115}
 

@@ -106,7 +106,7 @@ async def test_g53_values_are_exact_in_ndjson_and_safe_in_csv(here: PortalUnderT
         *([1, None], {"a": "9223372036854775807"}, {"k": 1}, 0.1),
     ]
     line = (await engineer.get(address, headers=CSV)).text.splitlines()[1]
-    assert line.startswith('''9223372036854775807,1.500000000,nan,"",,"'=1+1",-5,"2013-01-01T08:00:00Z"''')
+    assert line.startswith('''9223372036854775807,"1.500000000",nan,"",,"'=1+1",-5,"2013-01-01T08:00:00Z"''')
 
 
 async def test_the_body_is_judged_and_the_statement_is_not(here: PortalUnderTest) -> None:
@@ -201,7 +201,7 @@ async def test_a_restart_keeps_results_and_closes_what_ran(lakehouse: Lakehouse,
 
 async def test_pages_and_statistics_of_a_result(here: PortalUnderTest) -> None:
     engineer = here.signed_in("data-engineer")
-    query = await run(engineer, "SELECT id, carrier, delay, at FROM lake.nyc.flights")
+    query = await run(engineer, 'SELECT id, carrier, delay, "at" FROM lake.nyc.flights')
     address = f"{API}queries/{query['id']}"
     sort, keep = '[{"column": 0, "descending": true}]', '[{"column": 1, "op": "eq", "value": "UA"}]'
     page = (await engineer.get(f"{address}/page", params={"sort": sort, "filter": keep, "limit": 2})).json()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from openlakes_portal.spi import Principal
+from openlakes_portal.spi import Principal, UpstreamAuthFailed
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,16 @@ class PlainName:
     async def of(self, principal: Principal, purpose: str) -> TrinoCredential:
         """The user name."""
         return TrinoCredential(principal.username)
+
+
+class NoExchangeYet:
+    """Where the settings want a token and the portal cannot hand one to a client of this kind: say so, never go on as
+    somebody else."""
+
+    async def of(self, principal: Principal, purpose: str) -> TrinoCredential:
+        """Raises `UpstreamAuthFailed`."""
+        raise UpstreamAuthFailed(
+            "Trino wants a token for each person, and this portal cannot hand one to its client yet.",
+            upstream="trino",
+            remedy="Leave plugins.trino.trino.audience out for a Trino on loopback.",
+        )

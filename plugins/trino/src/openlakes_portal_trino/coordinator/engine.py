@@ -22,7 +22,7 @@ from openlakes_portal.spi import (
     UpstreamError,
 )
 from openlakes_portal.spi.context import Context
-from openlakes_portal_trino.coordinator.credentials import Credentials, PlainName
+from openlakes_portal_trino.coordinator.credentials import Credentials, NoExchangeYet, PlainName
 from openlakes_portal_trino.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class CoordinatorEngine:
     def __init__(self, context: Context[Settings], credentials: Credentials | None = None) -> None:
         self._context = context
         self._settings = context.settings.trino
-        self._credentials = credentials or PlainName()
+        self._credentials = credentials or (PlainName() if self._settings.audience is None else NoExchangeYet())
 
     @functools.cached_property
     def _executor(self) -> ThreadPoolExecutor:

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
+import pyiceberg.catalog.sql
+import pyiceberg.io.pyarrow  # noqa: F401
+import sqlalchemy.dialects.sqlite  # noqa: F401
 from pyiceberg.exceptions import NotInstalledError
 
 from openlakes_portal.spi import QueryError, ResultColumn
@@ -26,7 +30,7 @@ from openlakes_portal_trino.embedded.statement import ReadStatement, read
 from openlakes_portal_trino.embedded.stored import StoredResult
 from openlakes_portal_trino.spool import SpoolLimits, SpoolWriter
 
-REPORT = 0.1
+REPORT = 0.05
 DUCKDB_SHARE = 0.6
 """DuckDB's part of the memory limit; the rest is for Arrow, Parquet and the interpreter."""
 
@@ -131,7 +135,7 @@ class Reporter:
 
     def _tell(self) -> None:
         while True:
-            time.sleep(2 * REPORT)
+            time.sleep(4 * REPORT)
             self._report()
 
     def _report(self) -> None:

@@ -71,8 +71,6 @@ def _csv_column(column: pa.Array) -> pa.Array:
     type_ = column.type
     if pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_floating(type_):
         return column
-    if pa.types.is_decimal(type_):
-        return column
     if pa.types.is_null(type_):
         return column.cast(pa.string())
     return _safe(texts(column)) if _holds_text(type_) else texts(column)

@@ -7,7 +7,6 @@ DuckDB then reads `'2013-01-01'` in the column's own type.
 from typing import Literal
 
 from pydantic import BaseModel, Field
-from sqlglot import exp
 
 from openlakes_portal.spi import InvalidInput
 from openlakes_portal.spi.sql import Scalar
@@ -76,6 +75,8 @@ def _condition(condition: Filter) -> str:
 
 
 def _literal(value: Scalar) -> str:
+    from sqlglot import exp
+
     return exp.convert(value).sql(dialect="duckdb")
 
 

@@ -47,9 +47,19 @@ def texts(column: pa.Array) -> pa.Array:
         return _trimmed(pc.cast(column, pa.string()), type_.unit, "")
     if pa.types.is_interval(type_) or pa.types.is_duration(type_):
         return pa.array([_each(value, _interval) for value in column.to_pylist()], pa.string())
+    if pa.types.is_decimal(type_):
+        return _decimals(column)
     if pa.types.is_nested(type_):
         return pa.array([_each(value, _dumped) for value in _nested(column)], pa.string())
     return pc.cast(column, pa.string())
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    """Digits only: Arrow writes small ones as 1E-9."""
+    text = pc.cast(column, pa.string())
+    if not pc.any(pc.match_substring(text, "E")).as_py():
+        return text
+    return pa.array([_each(value, "{:f}".format) for value in column.to_pylist()], pa.string())
 
 
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:

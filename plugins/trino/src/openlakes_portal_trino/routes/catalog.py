@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-import sqlglot
 from pydantic import BaseModel, Field
-from sqlglot.errors import SqlglotError
 
 from openlakes_portal.spi import InvalidInput, Listing, Request, Route
 from openlakes_portal_trino.routes.access import RUN
@@ -142,6 +140,9 @@ def catalog_routes(workspace: Workspace) -> list[Route]:
 
 
 def _formatted(sql: str, dialect: str) -> Formatted:
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
     try:
         statements = sqlglot.transpile(sql, read=dialect, write=dialect, pretty=True)
     except SqlglotError as error:

@@ -1,0 +1,79 @@
+"""How the plugin stands in a portal: light at the start, truthful without an engine, nothing outlives its parent."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from openlakes_portal.testing import candidate_for, portal_for
+from openlakes_portal_trino import plugin
+
+from .conftest import Lakehouse
+
+HEAVY = "duckdb pyarrow trino pyiceberg requests orjson sqlglot"
+
+AT_START = """
+import asyncio, json, sys
+from pathlib import Path
+from openlakes_portal.testing import candidate_for, portal_for
+from openlakes_portal_trino import plugin
+
+async def main():
+    settings = {"plugins": {"trino": json.loads(sys.argv[2])}}
+    async with portal_for(Path(sys.argv[1]), settings, [candidate_for("trino", plugin)]) as portal:
+        assert (await portal.anonymous.get("/api/ready")).status_code == 200
+        print(sorted(set(sys.argv[3].split()) & set(sys.modules)))
+
+asyncio.run(main())
+"""
+
+
+async def test_nothing_heavy_is_imported_at_the_start(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    settings = json.dumps({**lakehouse.settings, "trino": {"address": "http://127.0.0.1:9"}})
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", AT_START, str(tmp_path / "portal"), settings, HEAVY), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.decode().strip().splitlines()[-1] == "[]"
+
+
+async def test_without_an_engine_the_plugin_says_so(tmp_path: Path) -> None:
+    async with portal_for(tmp_path / "portal", {}, [candidate_for("trino", plugin)]) as portal:
+        engineer = portal.signed_in("data-engineer")
+        assert (await engineer.get("/api/plugins/trino/engines")).json()["items"] == []
+        assert (await engineer.get("/api/plugins/trino/catalogs")).status_code == 404
+        refused = await engineer.post("/api/plugins/trino/queries", json={"sql": "SELECT 1"})
+        assert refused.status_code == 422
+        assert "No SQL engine is configured" in refused.json()["detail"]
+
+
+async def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, subprocess\n"
+        "from openlakes_portal_trino.embedded.process import Worker\n"
+        "from openlakes_portal_trino.embedded.job import Job, Limits\n"
+        "worker = Worker()\n"
+        "limits = Limits(2**29, 1, 0, 10, 2**20, 2**20)\n"
+        "sql = 'SELECT sum(a.range) FROM range(1000000000) a, range(100000)'\n"
+        f"job = Job(sql=sql, spool={str(tmp_path / 'x')!r}, scratch={str(tmp_path)!r}, limits=limits, catalogs={{}},"
+        " grants='{}', user='x')\n"
+        "worker._process.stdin.write(job.encoded()); worker._process.stdin.flush()\n"
+        "while b'progress' not in worker._process.stdout.readline(): pass\n"
+        "print(worker.pid, flush=True)\n"
+        "os._exit(9)\n"
+    )
+    parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    worker = int(parent.stdout)
+    async with asyncio.timeout(10):
+        while _alive(worker):
+            await asyncio.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
