@@ -1,42 +1,38 @@
 import { Button, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, type InfiniteData } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useSearchParams } from "react-router";
 import { api, type ApiError } from "../ui/api";
-import { formatUtc } from "../ui/format";
+import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState, ErrorState, Loading } from "../ui/states";
+import { Status } from "../ui/status";
 import { Table } from "../ui/table";
 import { Time } from "../ui/time";
+import { markOf, sentenceOf, type AuditRecord } from "./audit-words";
 
-type Record_ = {
-  id: number;
-  at: string;
-  actor: string;
-  actor_name: string;
-  action: string;
-  object: string;
-  phase: "intent" | "outcome" | "event";
-  result: string;
-  request_id: string;
-  address: string | null;
-};
-type Page = { items: Record_[]; next_cursor: string | null };
+type Page = { items: AuditRecord[]; next_cursor: string | null };
+
+const FILTERS = [
+  { name: "actor", label: "Who", hint: "user name" },
+  { name: "action", label: "Action", hint: "action, or its beginning" },
+  { name: "request_id", label: "Request", hint: "request id" },
+];
 
 /** Who did what: newest first, filtered by the URL, page by page. */
 export function Audit(): ReactElement {
   const [parameters, setParameters] = useSearchParams();
   const [filter] = useDebouncedValue(parameters.toString(), 250);
-  const records = useInfiniteQuery<Page, ApiError>({
+  const records = useInfiniteQuery<Page, ApiError, InfiniteData<Page>, string[], string | null>({
     queryKey: ["api", "/api/audit", filter],
     queryFn: ({ pageParam, signal }) => {
       const query = new URLSearchParams(filter);
-      if (typeof pageParam === "string") query.set("cursor", pageParam);
+      if (pageParam) query.set("cursor", pageParam);
       return api<Page>(`/api/audit?${query}`, { signal });
     },
-    initialPageParam: null as unknown,
-    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    initialPageParam: null,
+    getNextPageParam: (page) => page.next_cursor,
   });
   const set = (name: string, value: string): void =>
     setParameters(
@@ -48,54 +44,39 @@ export function Audit(): ReactElement {
       { replace: true },
     );
   const rows = records.data?.pages.flatMap((page) => page.items) ?? [];
+  const filtered = FILTERS.some(({ name }) => parameters.has(name));
   return (
     <>
-      <PageHeader title="Audit" crumbs="Admin" subtitle="Every change: the intent before it, the outcome after it. Sign-ins and refusals too." />
+      <PageHeader
+        title="Audit"
+        crumbs="Admin"
+        subtitle="Every change: the intent before it, the outcome after it. Sign-ins and refusals too."
+        actions={
+          <Button leftSection={<Icon name="refresh" />} loading={records.isRefetching} onClick={() => void records.refetch()}>
+            Refresh
+          </Button>
+        }
+      />
       <Panel
         label="Audit records"
         title={
           <>
-            {["actor", "action", "request_id"].map((name) => (
-              <TextInput
-                key={name}
-                aria-label={`Filter by ${name.replace("_", " ")}`}
-                placeholder={name.replace("_", " ")}
-                value={parameters.get(name) ?? ""}
-                onChange={(e) => set(name, e.currentTarget.value)}
-              />
+            {FILTERS.map(({ name, label, hint }) => (
+              <TextInput key={name} aria-label={`${label}: ${hint}`} placeholder={`${label}: ${hint}`} value={parameters.get(name) ?? ""} onChange={(e) => set(name, e.currentTarget.value)} />
             ))}
+            {filtered ? <Button onClick={() => setParameters({}, { replace: true })}>Clear</Button> : null}
           </>
         }
-        actions={<Button onClick={() => void records.refetch()}>Refresh</Button>}
+        actions={records.data ? <span className="small t3">{rows.length}{records.hasNextPage ? " shown, there are more" : rows.length === 1 ? " record" : " records"}</span> : null}
       >
         {records.error && rows.length === 0 ? <ErrorState error={records.error} retry={() => void records.refetch()} /> : null}
-        {records.isPending ? <Loading rows={10} /> : null}
-        {records.data ? (
-          <Table
-            label="Audit records"
-            rows={rows}
-            rowKey={(r) => String(r.id)}
-            empty={<EmptyState title="No record matches">Change the filter above.</EmptyState>}
-            columns={[
-              { id: "at", label: "When", value: (r) => r.at, render: (r) => <span title={formatUtc(new Date(r.at))}><Time at={r.at} /></span> },
-              { id: "who", label: "Who", value: (r) => r.actor_name, render: (r) => <span className="b" title={r.actor}>{r.actor_name}</span> },
-              { id: "action", label: "Did", value: (r) => r.action, render: (r) => <code>{r.action}</code> },
-              { id: "object", label: "To", value: (r) => r.object, render: (r) => r.object || <span className="t3">-</span> },
-              { id: "phase", label: "Phase", value: (r) => r.phase, render: (r) => <span className="tag">{r.phase}</span> },
-              { id: "result", label: "Result", value: (r) => r.result },
-              {
-                id: "request",
-                label: "Request",
-                value: (r) => r.request_id,
-                render: (r) => (
-                  <button type="button" className="link-button mono" title={r.request_id} onClick={() => set("request_id", r.request_id)}>
-                    {r.request_id.slice(0, 12)}
-                  </button>
-                ),
-              },
-            ]}
-          />
+        {records.error && rows.length > 0 ? (
+          <p className="state-stale small" role="status">
+            <Icon name="warn" /> Shown as it was before: {records.error.message}
+          </p>
         ) : null}
+        {records.isPending ? <Loading rows={10} /> : null}
+        {records.data ? <Records rows={rows} filtered={filtered} onRequest={(id) => set("request_id", id)} /> : null}
         {records.hasNextPage ? (
           <div className="panel-body">
             <Button onClick={() => void records.fetchNextPage()} loading={records.isFetchingNextPage}>
@@ -105,5 +86,48 @@ export function Audit(): ReactElement {
         ) : null}
       </Panel>
     </>
+  );
+}
+
+function Records({ rows, filtered, onRequest }: { rows: AuditRecord[]; filtered: boolean; onRequest: (id: string) => void }): ReactElement {
+  return (
+    <Table
+      label="Audit records"
+      rows={rows}
+      rowKey={(r) => String(r.id)}
+      empty={
+        filtered ? (
+          <EmptyState title="No record matches">Change or clear the filter above.</EmptyState>
+        ) : (
+          <EmptyState title="Nothing is recorded yet">The first sign-in, change or refusal will be here.</EmptyState>
+        )
+      }
+      columns={[
+        { id: "at", label: "When", width: "110px", value: (r) => r.at, render: (r) => <span className="t2"><Time at={r.at} /></span> },
+        { id: "what", label: "What happened", value: (r) => `${r.actor_name} ${r.action} ${r.object}`, render: (r) => <Sentence record={r} /> },
+        { id: "action", label: "Action", value: (r) => r.action, render: (r) => <code className="t2">{r.action}</code> },
+        { id: "result", label: "Result", value: (r) => r.result, render: (r) => <Status {...markOf(r)} /> },
+        { id: "address", label: "From", value: (r) => r.address, render: (r) => <code className="t3">{r.address ?? ""}</code> },
+        {
+          id: "request",
+          label: "Request",
+          value: (r) => r.request_id,
+          render: (r) => (
+            <button type="button" className="link-button" title={`All records of request ${r.request_id}`} onClick={() => onRequest(r.request_id)}>
+              <code>{r.request_id.slice(-8)}</code>
+            </button>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+function Sentence({ record }: { record: AuditRecord }): ReactElement {
+  const { verb, object } = sentenceOf(record);
+  return (
+    <span title={record.actor}>
+      <span className="b">{record.actor_name}</span> {verb} {object ? <code>{object}</code> : null}
+    </span>
   );
 }

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { markOf, sentenceOf, type AuditRecord } from "../audit-words";
+import { countStates, type Component } from "../health";
+import { bySection, matches, written, type Setting } from "../SettingsTable";
+
+const record = (change: Partial<AuditRecord>): AuditRecord => ({
+  id: 1, at: "2026-11-25T12:00:00Z", actor: "i#s", actor_name: "dana", action: "acme.drop", object: "t1", phase: "event", result: "ok", request_id: "r", address: null, details: {}, ...change,
+});
+
+describe("an audit record", () => {
+  it.each([
+    [{ action: "core.session.started", object: "0a1b" }, "signed in", ""],
+    [{ action: "core.access.denied", object: "GET /api/plugins" }, "was refused", "GET /api/plugins"],
+    [{ action: "core.action.run", phase: "intent" as const }, "is about to run", "t1"],
+    [{ action: "core.action.run", phase: "outcome" as const }, "ran", "t1"],
+    [{}, "acme.drop", "t1"],
+  ])("%j reads as %s %s", (change, verb, object) => expect(sentenceOf(record(change))).toEqual({ verb, object }));
+
+  it.each([
+    [{ phase: "outcome" as const, result: "done: 200" }, "success"],
+    [{ phase: "outcome" as const, result: "failed: 502" }, "failed"],
+    [{ phase: "intent" as const, result: "started" }, "queued"],
+    [{ action: "core.access.denied", result: "core:plugin:read" }, "failed"],
+  ])("%j is marked %s", (change, state) => expect(markOf(record(change)).state).toBe(state));
+});
+
+describe("settings", () => {
+  const setting = (key: string, value: unknown, source = "default", secret = false): Setting => ({ key, value, source, description: "Meaning", secret });
+  const all = [setting("server.port", 80, "environment"), setting("server.title", "Lake"), setting("database.url", "hunter2", "file", true)];
+  it("stand in sections, in the order given", () => expect(bySection(all).map(([name, own]) => [name, own.length])).toEqual([["server", 2], ["database", 1]]));
+  it("are found by value, but never by a secret's", () => {
+    expect(all.filter((s) => matches(s, "lake", false)).map((s) => s.key)).toEqual(["server.title"]);
+    expect(all.filter((s) => matches(s, "hunter2", false))).toEqual([]);
+  });
+  it("can be only those that somebody set", () => expect(all.filter((s) => matches(s, "", true))).toHaveLength(2));
+  it("are written plainly", () => expect([written("a b"), written(""), written(["x"]), written(true)]).toEqual(["a b", '""', '["x"]', "true"]));
+});
+
+it("counts components by state", () => {
+  const component = (id: string, state: string): Component => ({ id, plugin: "core", title: id, state, cause: null, remedy: null, since: "", checked_at: null, details: {} });
+  expect([...countStates([component("a", "healthy"), component("b", "down"), component("c", "healthy")])]).toEqual([["healthy", 2], ["down", 1]]);
+});
