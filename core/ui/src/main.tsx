@@ -8,6 +8,7 @@ import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
+import { ErrorBoundary } from "./shell/ErrorBoundary";
 import { Portal } from "./shell/Portal";
 import { ThemeSwitch } from "./shell/theme";
 import { ApiError } from "./ui/api";
@@ -26,13 +27,15 @@ const client = new QueryClient({
 const root = document.getElementById("root");
 if (root)
   createRoot(root).render(
-    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} forceColorScheme={undefined} getStyleNonce={() => pageNonce}>
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} getStyleNonce={() => pageNonce}>
       <ThemeSwitch />
       <Notifications position="bottom-right" />
       <QueryClientProvider client={client}>
-        <BrowserRouter>
-          <Portal />
-        </BrowserRouter>
+        <ErrorBoundary resetKey="portal">
+          <BrowserRouter>
+            <Portal />
+          </BrowserRouter>
+        </ErrorBoundary>
       </QueryClientProvider>
     </MantineProvider>,
   );

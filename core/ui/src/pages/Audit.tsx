@@ -105,9 +105,9 @@ function Records({ rows, filtered, onRequest }: { rows: AuditRecord[]; filtered:
       columns={[
         { id: "at", label: "When", width: "110px", value: (r) => r.at, render: (r) => <span className="t2"><Time at={r.at} /></span> },
         { id: "what", label: "What happened", value: (r) => `${r.actor_name} ${r.action} ${r.object}`, render: (r) => <Sentence record={r} /> },
-        { id: "action", label: "Action", value: (r) => r.action, render: (r) => <code className="t2">{r.action}</code> },
+        { id: "action", label: "Action", wide: true, value: (r) => r.action, render: (r) => <code className="t2">{r.action}</code> },
         { id: "result", label: "Result", value: (r) => r.result, render: (r) => <Status {...markOf(r)} /> },
-        { id: "address", label: "From", value: (r) => r.address, render: (r) => <code className="t3">{r.address ?? ""}</code> },
+        { id: "address", wide: true, label: "From", value: (r) => r.address, render: (r) => <code className="t3">{r.address ?? ""}</code> },
         {
           id: "request",
           label: "Request",

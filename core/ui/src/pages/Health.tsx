@@ -41,8 +41,8 @@ export function Health(): ReactElement {
                   </>
                 ),
               },
-              { id: "since", label: "Since", value: (c) => c.since, render: (c) => <Time at={c.since} /> },
-              { id: "checked", label: "Checked", value: (c) => c.checked_at, render: (c) => <Time at={c.checked_at} /> },
+              { id: "since", wide: true, label: "Since", value: (c) => c.since, render: (c) => <Time at={c.since} /> },
+              { id: "checked", wide: true, label: "Checked", value: (c) => c.checked_at, render: (c) => <Time at={c.checked_at} /> },
             ]}
           />
         </Panel>

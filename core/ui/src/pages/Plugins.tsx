@@ -44,10 +44,16 @@ const contributes = (plugin: Plugin): string =>
 
 export function Plugins(): ReactElement {
   const query = useApi<{ items: Plugin[] }>("/api/plugins");
+  if (query.data) return <Loaded query={query}>{({ items }) => <PluginList plugins={items} />}</Loaded>;
   return (
-    <Loaded query={query} rows={8}>
-      {({ items }) => <PluginList plugins={items} />}
-    </Loaded>
+    <>
+      <PageHeader title="Plugins" crumbs="Admin" />
+      <Panel label="Installed plugins">
+        <Loaded query={query} rows={8}>
+          {() => null}
+        </Loaded>
+      </Panel>
+    </>
   );
 }
 
@@ -120,8 +126,8 @@ function PluginList({ plugins }: { plugins: Plugin[] }): ReactElement {
                 </>
               ),
             },
-            { id: "contributes", label: "Contributes", value: contributes, render: (p) => <span className="t2">{contributes(p) || "-"}</span> },
-            { id: "load", label: "Load", numeric: true, value: (p) => p.load_ms, render: (p) => (p.load_ms === null ? "-" : `${Math.round(p.load_ms)} ms`) },
+            { id: "contributes", wide: true, label: "Contributes", value: contributes, render: (p) => <span className="t2">{contributes(p) || "-"}</span> },
+            { id: "load", wide: true, label: "Load", numeric: true, value: (p) => p.load_ms, render: (p) => (p.load_ms === null ? "-" : `${Math.round(p.load_ms)} ms`) },
           ]}
         />
       </section>

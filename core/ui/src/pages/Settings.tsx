@@ -14,7 +14,7 @@ export function Settings(): ReactElement {
         crumbs="Admin"
         subtitle="As they are in force. They are changed in the configuration file or the environment, then the portal is restarted."
       />
-      <Loaded query={query} rows={12}>
+      <Loaded query={query} rows={12} framed>
         {({ items }) => <SettingsBySection settings={items} />}
       </Loaded>
     </>

@@ -44,7 +44,7 @@ export function SettingsTable({ settings, label }: { settings: Setting[]; label:
           value: (s) => s.source,
           render: (s) => (s.source === "default" ? <span className="t3">default</span> : <span className="tag">{s.source}</span>),
         },
-        { id: "description", label: "Meaning", value: (s) => s.description, render: (s) => <span className="t2">{s.description}</span> },
+        { id: "description", label: "Meaning", wide: true, value: (s) => s.description, render: (s) => <span className="t2">{s.description}</span> },
       ]}
     />
   );

@@ -18,13 +18,15 @@ export class ErrorBoundary extends Component<Props, { error: unknown }> {
   override render(): ReactNode {
     if (this.state.error === null) return this.props.children;
     return (
-      <ErrorState
-        error={this.state.error}
-        retry={() => {
-          this.props.onRetry?.();
-          this.setState({ error: null });
-        }}
-      />
+      <section className="panel failed" aria-label="Failed">
+        <ErrorState
+          error={this.state.error}
+          retry={() => {
+            this.props.onRetry?.();
+            this.setState({ error: null });
+          }}
+        />
+      </section>
     );
   }
 }

@@ -88,16 +88,22 @@ function HiddenTitle({ title }: { title: string }): ReactElement {
 
 function Declared({ path }: { path: string }): ReactElement {
   const query = useApi<DeclaredWire>(path);
-  return <Loaded query={query}>{(wire) => <DeclaredPage page={wire} />}</Loaded>;
+  return (
+    <Loaded query={query} framed>
+      {(wire) => <DeclaredPage page={wire} />}
+    </Loaded>
+  );
 }
 
 function NotFound(): ReactElement {
   return (
     <>
       <PageHeader title="There is no such page" />
-      <EmptyState title="Nothing is at this address" action={<Link to="/">Go to Home</Link>}>
-        It may have moved, its plugin may be missing or quarantined, or it is not for your role.
-      </EmptyState>
+      <section className="panel">
+        <EmptyState title="Nothing is at this address" action={<Link to="/">Go to Home</Link>}>
+          It may have moved, its plugin may be missing or quarantined, or it is not for your role.
+        </EmptyState>
+      </section>
     </>
   );
 }
@@ -106,9 +112,11 @@ function Forbidden({ permission }: { permission: string }): ReactElement {
   return (
     <>
       <PageHeader title="Not for your role" />
-      <EmptyState title="This page needs a permission that you do not hold" action={<Link to="/">Go to Home</Link>}>
-        Missing: <code>{permission}</code>. A platform admin can give you a role that holds it.
-      </EmptyState>
+      <section className="panel">
+        <EmptyState title="This page needs a permission that you do not hold" action={<Link to="/">Go to Home</Link>}>
+          Missing: <code>{permission}</code>. A platform admin can give you a role that holds it.
+        </EmptyState>
+      </section>
     </>
   );
 }
@@ -118,9 +126,11 @@ function NoAccess(): ReactElement {
   return (
     <>
       <PageHeader title="No access yet" />
-      <EmptyState title={`You are signed in as ${session.username}, and no role is bound to you`}>
-        Ask a platform admin of this portal to bind a role to you or to one of your groups; then load this page again.
-      </EmptyState>
+      <section className="panel">
+        <EmptyState title={`You are signed in as ${session.username}, and no role is bound to you`}>
+          Ask a platform admin of this portal to bind a role to you or to one of your groups; then load this page again.
+        </EmptyState>
+      </section>
     </>
   );
 }

@@ -68,14 +68,17 @@ export function Loaded<T>({
   query,
   children,
   rows,
+  framed,
 }: {
   query: UseQueryResult<T, ApiError>;
   children: (data: T) => ReactNode;
   rows?: number;
+  /** Where no panel is around it: what stands in the place of the data gets one. */
+  framed?: boolean;
 }): ReactElement {
   if (query.data === undefined) {
-    if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
-    return <Loading rows={rows} />;
+    const instead = query.error ? <ErrorState error={query.error} retry={() => void query.refetch()} /> : <Loading rows={rows} />;
+    return framed ? <section className="panel">{instead}</section> : instead;
   }
   return (
     <>

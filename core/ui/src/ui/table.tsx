@@ -13,6 +13,8 @@ export type TableColumn<Row> = {
   value: (row: Row) => unknown;
   render?: (row: Row) => ReactNode;
   width?: string;
+  /** Left out on a narrow screen. */
+  wide?: boolean;
 };
 
 type Props<Row> = {
@@ -71,7 +73,7 @@ export function Table<Row>({ label, columns, rows, rowKey, empty, tools, onRow }
                 {columns.map((c) => (
                   <th
                     key={c.id}
-                    className={c.numeric ? "num" : undefined}
+                    className={classes(c)}
                     style={{ width: c.width }}
                     aria-sort={sort?.id === c.id ? (sort.down ? "descending" : "ascending") : undefined}
                   >
@@ -87,7 +89,7 @@ export function Table<Row>({ label, columns, rows, rowKey, empty, tools, onRow }
               {shown.map((row) => (
                 <tr key={rowKey(row)} onClick={onRow ? () => onRow(row) : undefined} className={onRow ? "clickable" : undefined}>
                   {columns.map((c) => (
-                    <td key={c.id} className={c.numeric ? "num" : undefined}>
+                    <td key={c.id} className={classes(c)}>
                       {c.render ? c.render(row) : String(c.value(row) ?? "")}
                     </td>
                   ))}
@@ -100,6 +102,9 @@ export function Table<Row>({ label, columns, rows, rowKey, empty, tools, onRow }
     </>
   );
 }
+
+const classes = (column: { numeric?: boolean; wide?: boolean }): string | undefined =>
+  [column.numeric ? "num" : "", column.wide ? "only-l" : ""].filter(Boolean).join(" ") || undefined;
 
 function exportCsv<Row>(label: string, columns: TableColumn<Row>[], rows: Row[]): void {
   const text = toCsv(columns.map((c) => c.label), rows.map((row) => columns.map((c) => c.value(row))));
