@@ -76,7 +76,7 @@ export function Palette({ onClose }: { onClose: () => void }): ReactElement {
   };
   if (action) return <ActionDialog action={action} onClose={onClose} />;
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} size="lg" yOffset="10vh" centered={false} aria-label="Search or jump to">
+    <Modal opened onClose={onClose} withCloseButton={false} size="lg" yOffset="10vh" centered={false} attributes={{ content: { "aria-label": "Search or jump to" } }}>
       <TextInput
         data-autofocus
         size="sm"

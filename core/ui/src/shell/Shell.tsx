@@ -5,6 +5,7 @@ import { useLocation, useNavigate } from "react-router";
 import { usePreference, setPreference } from "../ui/preferences";
 import { usePortal } from "../ui/session";
 import { useKeys } from "./keys";
+import { Mark } from "./Mark";
 import { Palette } from "./Palette";
 import { goTo } from "./place";
 import { Rail } from "./Rail";
@@ -39,7 +40,7 @@ export function Shell(): ReactElement {
       <div className="rail-holder only-l">
         <Rail collapsed={collapsed} onToggle={() => setPreference("rail", collapsed ? "open" : "closed")} />
       </div>
-      <Drawer opened={drawer} onClose={() => setDrawer(false)} size={260} title="OpenLakes" padding="xs">
+      <Drawer opened={drawer} onClose={() => setDrawer(false)} size={260} title={<span className="drawer-brand"><Mark /> OpenLakes</span>} padding="sm">
         <Rail collapsed={false} />
       </Drawer>
       <main id="main" tabIndex={-1}>

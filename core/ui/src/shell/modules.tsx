@@ -20,11 +20,21 @@ function loadStyles(plugin: PluginInfo): void {
 async function load(plugin: PluginInfo, attempt: number): Promise<OpenLakesPlugin> {
   if (!plugin.module) throw new Error(`The plugin ${plugin.id} has no module.`);
   loadStyles(plugin);
-  const address = attempt === 0 ? plugin.module : await again(plugin.module, attempt);
-  const loaded = (await import(/* @vite-ignore */ address)) as { default?: OpenLakesPlugin };
-  const found = loaded.default;
+  const found = (await fetched(plugin, plugin.module, attempt)).default;
   if (found?.apiVersion !== 1) throw new Error(`The module of ${plugin.id} speaks version ${String(found?.apiVersion)}, this console speaks 1.`);
   return found;
+}
+
+/** The module of a plugin. What a browser says of one that it does not get is for its own developers. */
+async function fetched(plugin: PluginInfo, module: string, attempt: number): Promise<{ default?: OpenLakesPlugin }> {
+  try {
+    const address = attempt === 0 ? module : await again(module, attempt);
+    return (await import(/* @vite-ignore */ address)) as { default?: OpenLakesPlugin };
+  } catch (error) {
+    if (error instanceof TypeError && /module/i.test(error.message))
+      throw new Error(`The module of ${plugin.title} could not be fetched, or is not the file that was announced. The rest of the console is not affected.`, { cause: error });
+    throw error;
+  }
 }
 
 /**
@@ -40,7 +50,7 @@ function again(module: string, attempt: number): Promise<string> {
   link.href = address;
   return new Promise((resolve, reject) => {
     link.addEventListener("load", () => resolve(address));
-    link.addEventListener("error", () => reject(new Error(`The module ${module} could not be fetched, or is not the file that was announced.`)));
+    link.addEventListener("error", () => reject(new TypeError("module not fetched")));
     document.head.append(link);
   });
 }

@@ -27,7 +27,7 @@ function defineTheme(dark: boolean): string {
         { token: `operator${language}`, foreground: plain("text-2"), fontStyle: "" },
         { token: `predefined${language}`, foreground: plain("info") },
         { token: `type${language}`, foreground: plain("info") },
-        { token: `string${language}`, foreground: plain("c5") },
+        { token: `string${language}`, foreground: plain("ok") },
         { token: `number${language}`, foreground: plain("c2") },
         { token: `comment${language}`, foreground: plain("text-3"), fontStyle: "italic" },
       ]),
