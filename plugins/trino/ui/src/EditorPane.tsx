@@ -20,7 +20,9 @@ type Props = {
 /** The SQL text: run with Ctrl+Enter what is selected, else the statement at the cursor; faults are marked in place. */
 export function EditorPane(props: Props): ReactElement {
   const latest = useRef(props);
-  latest.current = props;
+  useEffect(() => {
+    latest.current = props;
+  });
   const mounted = useRef<{ editor: MonacoEditor; monaco: Monaco } | null>(null);
 
   const mount = useCallback((editor: MonacoEditor, monaco: Monaco) => {

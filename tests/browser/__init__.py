@@ -1,0 +1,1 @@
+"""The console in Chromium, against a portal in a process of its own."""

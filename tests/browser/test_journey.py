@@ -1,0 +1,287 @@
+"""The journey in Chromium, on the demo as `make demo` starts it, with real data in Iceberg tables."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+import served
+from browser import chromium, site
+from real_servers import child
+
+pytestmark = pytest.mark.browser
+
+ADDRESS = "http://openlakes.localhost"
+COMPLETE_WITHIN = 30_000
+
+
+class Demo:
+    """The demo, startable again with other plugins installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = child.free_port()
+        self.flag = folder / "flag"
+        self.plugins = site.install(folder / "site") if not (folder / "site").exists() else folder / "site"
+        self.process: child.Child | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{ADDRESS}:{self.port}"
+
+    def start(self, with_plugins: bool) -> None:
+        environment = {**os.environ, "OPENLAKES_PLUGINS__ACME_DECLARED__FLAG": str(self.flag)}
+        if with_plugins:
+            environment["PYTHONPATH"] = str(self.plugins)
+        command = ["-m", "openlakes_portal.cli", "demo", "--port", str(self.port), "--data", str(self.folder / "data")]
+        self.process = child.start(
+            [sys.executable, *command], self.folder / "demo.log", cwd=self.folder, env=environment
+        )
+        self.process.wait_until(served.Served(f"http://127.0.0.1:{self.port}", self.process).is_ready, 120)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.process.terminate()
+            self.process.process.wait(60)
+            self.process.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("journey"))
+    running.start(with_plugins=True)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def launched() -> Iterator[Browser]:
+    with chromium.browser() as started:
+        yield started
+
+
+@pytest.fixture
+def dana(demo: Demo, launched: Browser) -> Iterator[chromium.Tab]:
+    with chromium.tab(launched, demo.address) as opened:
+        opened.sign_in("data-engineer")
+        yield opened
+
+
+def open_workbench(opened: chromium.Tab, sql: str) -> None:
+    opened.page.goto(opened.address + "/x/trino/sql")
+    opened.page.wait_for_selector(".monaco-editor .view-line")
+    opened.page.click(".monaco-editor .view-lines")
+    opened.page.keyboard.press("Control+A")
+    opened.page.keyboard.press("Delete")
+    opened.page.keyboard.insert_text(sql)
+
+
+def run(opened: chromium.Tab, sql: str) -> None:
+    open_workbench(opened, sql)
+    opened.page.keyboard.press("Control+Enter")
+
+
+def test_home_changes_live_when_a_component_dies(demo: Demo, dana: chromium.Tab) -> None:
+    page = dana.page
+    expect(page.locator("[aria-label=Health]")).to_contain_text("healthy", timeout=10_000)
+    expect(page.locator("[data-component='acme-declared.warehouse']")).to_have_count(0)
+    demo.flag.touch()
+    try:
+        problem = page.locator("[data-component='acme-declared.warehouse']")
+        expect(problem).to_contain_text("The warehouse door is shut.", timeout=5_000)
+        expect(problem).to_contain_text("Open the door.")
+        dana.check_axe()
+    finally:
+        demo.flag.unlink()
+    expect(page.locator("[data-component='acme-declared.warehouse']")).to_have_count(0, timeout=5_000)
+    dana.check_faults()
+
+
+def test_a_query_runs_is_exported_and_survives_a_reload(dana: chromium.Tab) -> None:
+    page = dana.page
+    run(dana, "SELECT carrier, count(*) AS flights FROM lakehouse.nyc.flights GROUP BY 1 ORDER BY 2 DESC")
+    expect(page.locator(".sql-summary")).to_contain_text("16 rows, all of them", timeout=COMPLETE_WITHIN)
+    expect(page.locator("[role=gridcell]").first).to_have_text("UA")
+    assert "query=" in page.url
+    page.click("button:has-text('Export')")
+    with page.expect_download() as download:
+        page.click("[role=menuitem]:has-text('CSV')")
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == '"carrier","flights"'
+    assert sum(int(line.split(",")[1]) for line in lines[1:]) == 336_776
+    page.reload()
+    expect(page.locator("[role=gridcell]").first).to_have_text("UA", timeout=COMPLETE_WITHIN)
+    expect(page.locator(".sql-summary")).to_contain_text("16 rows, all of them")
+    dana.check_axe()
+    dana.check_faults()
+
+
+def test_a_limit_is_always_said(dana: chromium.Tab) -> None:
+    run(dana, "SELECT * FROM lakehouse.nyc.flights")
+    expect(dana.page.locator(".sql-summary")).to_contain_text("first 10,000 of", timeout=COMPLETE_WITHIN)
+    dana.check_faults()
+
+
+def test_stop_stops_and_says_so(dana: chromium.Tab) -> None:
+    page = dana.page
+    run(dana, "SELECT count(*) FROM lakehouse.nyc.flights a, lakehouse.nyc.flights b WHERE a.distance + b.distance < 0")
+    stop = page.locator(".sql-tools button:has-text('Stop')")
+    expect(stop).to_be_enabled(timeout=10_000)
+    stop.click()
+    expect(page.locator(".sql-summary [data-state=cancelled]")).to_be_visible(timeout=5_000)
+    dana.check_faults()
+
+
+def test_an_error_is_marked_at_its_place(dana: chromium.Tab) -> None:
+    page = dana.page
+    run(dana, "SELECT carrier\nFROM lakehouse.nyc.flights\nWHERE carier = 'UA'")
+    expect(page.locator(".state-error")).to_contain_text("Line 3", timeout=COMPLETE_WITHIN)
+    expect(page.locator(".squiggly-error").first).to_be_visible()
+    dana.check_axe()
+    dana.check_faults()
+
+
+def test_three_tabs_run_side_by_side(dana: chromium.Tab) -> None:
+    page = dana.page
+    run(dana, "SELECT count(*) FROM lakehouse.nyc.flights a, lakehouse.nyc.flights b WHERE a.distance + b.distance < 0")
+    expect(page.locator(".sql-tools button:has-text('Stop')")).to_be_enabled(timeout=10_000)
+    for number in (1, 2):
+        page.click("[aria-label='New query']")
+        page.click(".monaco-editor .view-lines")
+        page.keyboard.insert_text(f"SELECT {number} AS answer FROM lakehouse.nyc.airlines LIMIT 1")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("[role=gridcell]").first).to_have_text(str(number), timeout=COMPLETE_WITHIN)
+    page.click(".sql-pick >> nth=0")
+    page.click(".sql-tools button:has-text('Stop')")
+    expect(page.locator(".sql-summary [data-state=cancelled]")).to_be_visible(timeout=5_000)
+    dana.check_faults()
+
+
+def test_the_editor_draws_its_lines_under_the_strict_policy(dana: chromium.Tab) -> None:
+    """Monaco writes style attributes, which the policy drops: without our shim the lines lie on one another."""
+    open_workbench(dana, "SELECT 1\n\nSELECT 2\n\nSELECT 3")
+    tops = dana.page.eval_on_selector_all(
+        ".view-lines .view-line", "lines => lines.map(l => l.getBoundingClientRect().top)"
+    )
+    assert len(tops) == 5
+    assert len(set(tops)) == 5
+    dana.check_faults()
+
+
+def test_the_palette_finds_pages_tables_and_actions(dana: chromium.Tab) -> None:
+    page = dana.page
+    page.keyboard.press("Control+K")
+    page.keyboard.type("flights")
+    expect(page.locator("[role=option]:has-text('lakehouse.nyc.flights')").first).to_be_visible(timeout=10_000)
+    dana.check_axe()
+    page.fill("[role=combobox]", "ship")
+    option = page.locator("[role=option]:has-text('Ship an order')")
+    expect(option).to_be_visible(timeout=10_000)
+    option.click()
+    page.get_by_role("textbox", name="Order").fill("A-7")
+    page.click("button:has-text('What would it do')")
+    expect(page.locator("[role=dialog]")).to_contain_text("data-engineer would ship A-7")
+    page.locator("[role=dialog] button[type=submit]").click()
+    expect(page.get_by_text("data-engineer shipped A-7")).to_be_visible()
+    dana.check_faults()
+
+
+def test_a_page_in_pure_python_and_a_page_in_a_module_are_drawn(dana: chromium.Tab) -> None:
+    page = dana.page
+    page.click("nav >> text=Acme orders")
+    expect(page.locator("h1")).to_have_text("Acme orders")
+    expect(page.locator(".fact")).to_contain_text("18")
+    expect(page.locator("table").first).to_contain_text("A-3")
+    dana.check_axe()
+    page.click("nav >> text=Acme module")
+    expect(page.locator(".acme-hello")).to_have_text("Hello data-engineer")
+    dana.check_axe()
+    dana.check_faults()
+    dana.expect_fault("made to break")
+    dana.go("/x/acme-module/broken")
+    expect(page.locator("[role=alert]")).to_contain_text("made to break")
+    expect(page.locator("nav >> text=Acme module")).to_be_visible()
+    dana.check_faults()
+
+
+def test_a_changed_file_of_a_plugin_does_not_run(demo: Demo, dana: chromium.Tab) -> None:
+    """The import map holds the file's SHA-384."""
+    page = dana.page
+
+    def tamper(route: object) -> None:
+        route.fulfill(body="document.title='owned'", content_type="text/javascript")  # type: ignore[attr-defined]
+
+    page.route("**/plugins/acme-module/assets/**/index.js", tamper)
+    dana.expect_fault("integrity|Failed to|dynamically imported")
+    dana.go("/x/acme-module/hello")
+    expect(page.locator("[role=alert]")).to_be_visible()
+    assert page.title() != "owned"
+    dana.check_faults()
+
+
+def test_the_broken_plugin_is_named_with_reason_and_remedy(demo: Demo, launched: Browser) -> None:
+    with chromium.tab(launched, demo.address) as opened:
+        opened.sign_in("platform-admin")
+        opened.go("/admin/plugins")
+        page = opened.page
+        expect(page.locator("table")).to_contain_text("acme-broken")
+        expect(page.locator("[aria-label='Plugin acme-broken']")).to_contain_text("KeyError: 'address'")
+        opened.check_axe()
+        opened.check_faults()
+
+
+def test_a_viewer_sees_home_and_health_and_nothing_else(demo: Demo, launched: Browser) -> None:
+    with chromium.tab(launched, demo.address) as opened:
+        opened.sign_in("viewer")
+        expect(opened.page.locator("nav a")).to_have_text(["Home", "Health"])
+        opened.expect_fault("404")
+        opened.go("/x/trino/sql")
+        expect(opened.page.locator("h1")).to_have_text("There is no such page")
+        opened.check_faults()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_clean_at_every_size_and_theme(width: int, theme: str, demo: Demo, launched: Browser) -> None:
+    with chromium.tab(launched, demo.address, width, theme) as opened:
+        opened.page.goto(opened.address + "/signin")
+        opened.page.wait_for_selector("[data-persona]")
+        opened.check_axe()
+        opened.sign_in("platform-admin")
+        for path in ("/", "/operate/health", "/admin/plugins", "/admin/settings", "/admin/audit", "/x/trino/sql"):
+            opened.go(path)
+            opened.page.wait_for_load_state("networkidle" if path == "/admin/settings" else "load")
+            opened.check_axe()
+            wider = opened.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wider <= 0, f"{path} is {wider} px wider than the screen"
+        opened.check_faults()
+
+
+def test_signing_out_elsewhere_keeps_the_page_and_asks_to_sign_in(demo: Demo, launched: Browser) -> None:
+    with chromium.tab(launched, demo.address) as opened:
+        opened.sign_in("data-engineer")
+        opened.go("/operate/health")
+        other = opened.context.new_page()
+        other.goto(opened.address + "/")
+        other.wait_for_selector("#main h1")
+        other.click(".avatar")
+        other.click("text=Sign out")
+        other.wait_for_selector(".signin")
+        opened.expect_fault("401")
+        opened.page.keyboard.press("Control+K")
+        opened.page.keyboard.type("flights")
+        expect(opened.page.get_by_text("You were signed out")).to_be_visible(timeout=10_000)
+        opened.check_faults()
+
+
+def test_a_removed_plugin_is_gone_and_the_rest_stays(demo: Demo, launched: Browser) -> None:
+    demo.stop()
+    demo.start(with_plugins=False)
+    with chromium.tab(launched, demo.address) as opened:
+        opened.sign_in("data-engineer")
+        expect(opened.page.locator("nav")).to_contain_text("SQL")
+        expect(opened.page.locator("nav")).not_to_contain_text("Acme")
+        opened.check_faults()
