@@ -36,13 +36,15 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [typed, setTyped] = useState("");
   const [preview, setPreview] = useState<Outcome | null>(null);
+  // The same for each attempt at the same input: an answer that got lost does not make it happen twice.
+  const [key, setKey] = useState(newKey);
   const navigate = useNavigate();
   const run = useApiMutation<boolean, Outcome>(
     (dry) =>
       api(`/api/actions/${action.id}?dry_run=${dry}`, {
         method: "POST",
         body: toInput(action.input_schema, values),
-        headers: { "idempotency-key": crypto.randomUUID?.() ?? String(Math.random()) },
+        headers: dry ? undefined : { "idempotency-key": key },
       }),
     [`/api/plugins/${action.plugin}`],
   );
@@ -70,6 +72,9 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
           setPreview(outcome);
           return;
         }
+        setKey(newKey());
+        setPreview(null);
+        setTyped("");
         toast("ok", outcome.message);
         onDone?.();
         if (outcome.link) void navigate(outcome.link);
@@ -96,6 +101,7 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
         onChange={(next) => {
           setValues(next);
           setPreview(null);
+          setKey(newKey());
         }}
       />
       {run.error && Object.keys(errors).length === 0 ? <ErrorState error={run.error} /> : null}
@@ -144,6 +150,9 @@ export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: ()
     </form>
   );
 }
+
+/** Also where the page came without TLS, and browsers have no randomUUID. */
+const newKey = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function fieldErrors(error: ApiError): Record<string, string> {
   return Object.fromEntries((error.problem.errors ?? []).map((e) => [e.pointer.split("/")[1] ?? "", e.detail]));

@@ -31,7 +31,7 @@ function subscribe(listener: () => void): () => void {
 }
 
 export function usePreference(key: string, fallback: string): string {
-  return useSyncExternalStore(subscribe, () => read(key) ?? fallback);
+  return useSyncExternalStore(subscribe, () => read(key) ?? fallback, () => fallback);
 }
 
 export function getPreference(key: string, fallback: string): string {
