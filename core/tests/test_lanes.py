@@ -38,7 +38,7 @@ async def component(portal: PortalUnderTest, key: str, reached: Callable[[dict[s
     client = portal.signed_in("viewer")
     deadline = time.monotonic() + 5
     while True:
-        items = {c["id"]: c for c in (await client.get("/api/components")).json()["items"]}
+        items: dict[str, dict[str, Any]] = {c["id"]: c for c in (await client.get("/api/components")).json()["items"]}
         if reached(items[key]):
             return items[key]
         assert time.monotonic() < deadline, items[key]
@@ -103,6 +103,8 @@ def register_health_checks(context):
         flag.touch()
         async with asyncio.timeout(5):
             change = await anext(events)
+            while change.data.id != "acme.flag":
+                change = await anext(events)
         assert (change.event, change.data.state, change.data.cause) == ("component", "down", "the flag is up")
         await events.aclose()  # type: ignore[attr-defined]
 

@@ -298,7 +298,7 @@ def _die_in_the_middle(url: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
             return True
 
-        migrations._upgrade = upgrade_and_die  # type: ignore[assignment]
+        migrations._upgrade = upgrade_and_die
         await migrations.migrate(database)
 
     asyncio.run(run())

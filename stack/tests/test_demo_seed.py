@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
 
 from openlakes_portal_stack import flights13, lakehouse
@@ -88,7 +90,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise Interrupted
 
     with monkeypatch.context() as patched:
-        patched.setattr(lakehouse.Table if step == "append" else lakehouse, step, interrupt)
+        patched.setattr(Table if step == "append" else lakehouse, step, interrupt)
         with pytest.raises(Interrupted):
             lakehouse.fill(tmp_path, lambda line: None)
     lakehouse.fill(tmp_path, lambda line: None)
@@ -117,7 +119,7 @@ def test_a_copy_that_differs_from_its_source_is_refused(tmp_path: Path, monkeypa
         lakehouse._verify(table, airlines, whole)
 
 
-def _catalog(folder: Path) -> lakehouse.SqlCatalog:
+def _catalog(folder: Path) -> SqlCatalog:
     catalog = lakehouse.open_catalog(folder)
     catalog.create_namespace_if_not_exists("nyc")
     return catalog

@@ -83,13 +83,20 @@ def register_routes(context: Context[Settings]) -> list[Route]:
 def register_pages(context: Context[Settings]) -> list[Page]:
     """Its page."""
     columns = [Column("order"), Column("pieces", kind="number"), Column("state", kind="status")]
-    body = [
-        Stat("Pieces", value="total"),
-        Table("Orders", rows="orders", columns=columns),
-        Chart("Pieces by order", rows="orders", x="order", y="pieces"),
-        ActionButton("ship"),
+    return [
+        Page(
+            "orders",
+            "Acme orders",
+            access=READ,
+            source="orders",
+            body=[
+                Stat("Pieces", value="total"),
+                Table("Orders", rows="orders", columns=columns),
+                Chart("Pieces by order", rows="orders", x="order", y="pieces"),
+                ActionButton("ship"),
+            ],
+        )
     ]
-    return [Page("orders", "Acme orders", access=READ, source="orders", body=list(body))]
 
 
 @hookimpl

@@ -1,5 +1,6 @@
 """Declared pages as the JSON that the shell draws: sources and links as addresses, forbidden blocks taken off."""
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ def page_view(contribution: Contribution, page: Page | SlotContent, principal: P
     return view
 
 
-def blocks_view(contribution: Contribution, blocks: list[Block], principal: Principal) -> list[dict[str, Any]]:
+def blocks_view(contribution: Contribution, blocks: Sequence[Block], principal: Principal) -> list[dict[str, Any]]:
     """Blocks that this person may see."""
     return [_block(contribution, b, principal) for b in blocks if b.permission is None or may(principal, b.permission)]
 
@@ -44,7 +45,7 @@ def _block(contribution: Contribution, block: Any, principal: Principal) -> dict
             value = _source(contribution, value)
         elif field.name == "action":
             value = f"{contribution.id}.{value}"
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             value = [_column(contribution, item) for item in value]
         elif is_dataclass(value):
             value = {f.name: getattr(value, f.name) for f in fields(value)}

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 PERMISSION_PATTERN = re.compile(r"^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?::[a-z][a-z0-9-]*){2}$")
-"""`<plugin id>:<thing>:<verb>`, for example `trino:query:run`."""
+"""`<plugin id>:<thing>:<verb>`, for example `cost:report:read`."""
 
 ROLES = ("platform-admin", "data-engineer", "analytics-engineer", "bi-analyst", "viewer")
 """The five roles that exist from the start."""

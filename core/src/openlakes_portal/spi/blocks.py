@@ -5,6 +5,7 @@ A block takes its data from the page's `source` (a route of the same plugin) by 
 block is taken off the page on the server, never only hidden. Labels are text; nothing is ever read as HTML.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,7 +75,7 @@ class Table:
 
     title: str
     rows: str
-    columns: list[Column]
+    columns: Sequence[Column]
     empty: str = "Nothing here yet."
     source: str | None = None
     permission: Permission | None = None
@@ -86,7 +87,7 @@ class KeyValue:
 
     title: str
     value: str
-    fields: list[Column]
+    fields: Sequence[Column]
     source: str | None = None
     permission: Permission | None = None
 
@@ -169,7 +170,7 @@ class Timeline:
 class Grid:
     """Blocks side by side, in as many columns as fit."""
 
-    body: "list[Block]"
+    body: "Sequence[Block]"
     permission: Permission | None = None
 
 
@@ -178,7 +179,7 @@ class Tab:
     """One tab of `Tabs`."""
 
     label: str
-    body: "list[Block]"
+    body: "Sequence[Block]"
     permission: Permission | None = None
 
 
@@ -186,7 +187,7 @@ class Tab:
 class Tabs:
     """Blocks behind tabs; which one is open stands in the page's URL."""
 
-    tabs: list[Tab]
+    tabs: Sequence[Tab]
     permission: Permission | None = None
 
 

@@ -37,7 +37,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @dataclass(frozen=True)
 class PluginManifest:
     """Who a plugin is. `id` equals the entry point's name; `contract` is the SPI version it was written for;
-    `upstream_versions` names what it works with ("Trino 470-480"); `owner` is whom to ask; `docs` a link."""
+    `upstream_versions` names what it works with ("Billing 3-5"); `owner` is whom to ask; `docs` a link."""
 
     id: str
     title: str

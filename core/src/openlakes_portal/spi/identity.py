@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 from pydantic import SecretStr
 
 from openlakes_portal.spi.access import Principal
+from openlakes_portal.spi.errors import UpstreamAuthFailed
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,7 @@ class PortalToken:
             raise ValueError("PortalToken needs an audience")
         if not 1 <= self.lifetime <= 600:
             raise ValueError(f"PortalToken lifetime {self.lifetime} is not between 1 and 600 seconds")
+
+    async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
+        """Core mints this kind itself, with keys that no plugin sees; outside of a portal nobody can."""
+        raise UpstreamAuthFailed(f"The token for {audience} is minted by the portal, and this is not one.")

@@ -42,7 +42,7 @@ class Page:
     title: str
     access: Access
     source: str | None = None
-    body: list[Block] | None = None
+    body: Sequence[Block] | None = None
     export: str | None = None
     subtitle: str | None = None
     path: str | None = None
@@ -64,7 +64,7 @@ class SlotContent:
     title: str
     access: Access
     source: str | None = None
-    body: list[Block] | None = None
+    body: Sequence[Block] | None = None
     export: str | None = None
     order: int = 100
     roles: tuple[str, ...] = ()
