@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 import httpx
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 ROUNDS = 5
 SPARE_READY = 2.5

@@ -8,8 +8,8 @@ of it is flagged by `truncated`.
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 
 PIECE = 4 * 1024 * 1024
 """Bytes of one record batch, about; a single row may have more."""

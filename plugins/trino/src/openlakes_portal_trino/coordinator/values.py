@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 Signature = Mapping[str, Any]
 """Trino's `typeSignature`: `rawType` and `arguments`."""

@@ -7,7 +7,7 @@ decimal(38,0): 128 bits are 128 bits.
 
 import re
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 import sqlglot
 
 from openlakes_portal.spi import ResultColumn

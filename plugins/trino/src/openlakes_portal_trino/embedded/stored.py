@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet
 import pyiceberg.catalog.sql
 import pyiceberg.io.pyarrow  # noqa: F401
 import sqlalchemy.dialects.sqlite  # noqa: F401

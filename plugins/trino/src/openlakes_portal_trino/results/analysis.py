@@ -126,7 +126,7 @@ class ResultAnalyst:
 
 
 def _json_rows(path: Path) -> list[list[Any]]:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     from openlakes_portal_trino.results.values import json_values
 

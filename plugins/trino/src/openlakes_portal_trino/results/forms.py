@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 import orjson
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 from pyarrow import parquet as pq
 

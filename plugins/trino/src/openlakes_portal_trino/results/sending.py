@@ -38,7 +38,7 @@ class _Batches:
     """Record batches of a file that may still grow; blocking, for worker threads."""
 
     def __init__(self, path: Path, media_type: str) -> None:
-        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow as pa
 
         from openlakes_portal_trino.results import forms
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Json = Any
 """Whatever JSON can say."""
