@@ -5,13 +5,12 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openlakes_portal._host.portal import BootFailed, Portal
 from openlakes_portal._http.dispatcher import Dispatcher
@@ -31,7 +30,8 @@ class Application:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self._dispatcher: Dispatcher | None = None
+        self._dispatcher: ASGIApp | None = None
+        self._end_tracing: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""
@@ -46,11 +46,13 @@ class Application:
     async def start(self) -> None:
         """Start the portal and open the door."""
         await self.portal.start()
-        self._dispatcher = Dispatcher(self.portal, Documents(self.portal).app)
+        wrap, self._end_tracing = _tracing(self.portal.loaded)
+        self._dispatcher = wrap(Dispatcher(self.portal, Documents(self.portal).app))
 
     async def stop(self) -> None:
         """Close the door's streams and stop the portal."""
         await self.portal.stop()
+        self._end_tracing()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -62,11 +64,9 @@ class Application:
             await send({"type": "lifespan.startup.failed", "message": words})
             return
         self._hear_stop()
-        telemetry = _start_telemetry(self.portal.loaded)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
-        telemetry()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _hear_stop(self) -> None:
@@ -103,18 +103,15 @@ def from_environment() -> Application:
     return create_app(loaded)
 
 
-def _start_telemetry(loaded: LoadedSettings) -> Callable[[], None]:
-    """OpenTelemetry, where an endpoint is set and the extra `otel` is installed."""
+def _tracing(loaded: LoadedSettings) -> tuple[Callable[[ASGIApp], ASGIApp], Callable[[], None]]:
+    """What wraps the application in spans, and what ends that; nothing where no endpoint is set."""
     endpoint = loaded.settings.telemetry.otlp_endpoint
-    if endpoint is None:
-        return lambda: None
-    try:
-        from openlakes_portal._http.tracing import start
-    except ImportError:
-        log.error(
-            "traces are not sent",
-            reason="the extra 'otel' is not installed",
-            remedy="pip install openlakes-portal[otel]",
-        )
-        return lambda: None
-    return start(endpoint, sys.modules)
+    if endpoint is not None:
+        try:
+            from openlakes_portal._http.tracing import start
+
+            return start(endpoint)
+        except ImportError:
+            remedy = "pip install 'openlakes-portal[otel]'"
+            log.error("traces are not sent", reason="the extra 'otel' is not installed", remedy=remedy)
+    return (lambda app: app), (lambda: None)

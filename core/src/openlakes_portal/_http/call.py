@@ -127,6 +127,13 @@ class EndpointRunner:
             body = arguments.get("body")
             target = request.parameters.get(route.audit_object) or str(getattr(body, route.audit_object, "") or "")
         action = route.audit or f"{bound.plugin_id}.{name}"
+        ran = (
+            self._portal.registry.actions.get(request.parameters.get("action", ""))
+            if bound.plugin_id == "core"
+            else None
+        )
+        if ran is not None:
+            action = ran.action.event or ran.id
         principal = request.session.principal if request.session else None
         return Entry(action, request.id, principal, target, request.address)
 

@@ -202,6 +202,7 @@ class Dispatcher:
     def _account(self, request: HttpRequest, status: int, seconds: float) -> None:
         method = request.scope["method"] if request.scope["method"] in METHODS else "other"
         template = request.template or "(none)"
+        request.scope["openlakes.route"] = template
         metrics.requests.labels(request.plugin_id, template, method, str(status)).inc()
         metrics.seconds.labels(request.plugin_id).observe(seconds)
         quiet = status < 400 and method in SAFE_METHODS

@@ -62,7 +62,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
     }
   };
   return (
-    <Menu position="bottom-end" width={250} shadow="md">
+    <Menu position="bottom-end" width={250} shadow="md" withinPortal={false}>
       <Menu.Target>
         <button type="button" className="avatar" aria-label={`${initials}, account of ${session.name}`}>
           {initials}
@@ -86,19 +86,13 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
         </div>
         <Menu.Divider />
         <Menu.Label>Theme</Menu.Label>
-        {["system", "light", "dark"].map((name) => (
-          <Menu.Item
-            key={name}
-            role="menuitemradio"
-            aria-checked={theme === name}
-            leftSection={<Icon name={name === "dark" ? "moon" : name === "light" ? "sun" : "settings"} />}
-            rightSection={theme === name ? <Icon name="check" /> : null}
-            onClick={() => setPreference("theme", name)}
-            closeMenuOnClick={false}
-          >
-            {name.charAt(0).toUpperCase() + name.slice(1)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={theme} onChange={(name) => setPreference("theme", name)}>
+          {["system", "light", "dark"].map((name) => (
+            <Menu.RadioItem key={name} value={name} closeMenuOnClick={false}>
+              {name.charAt(0).toUpperCase() + name.slice(1)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item
           leftSection={<Icon name="clock" />}

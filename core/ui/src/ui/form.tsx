@@ -9,9 +9,10 @@ export function SchemaForm({ schema, values, errors, onChange }: Props): ReactEl
   const set = (name: string, value: unknown): void => onChange({ ...values, [name]: value });
   return (
     <div className="stack">
-      {Object.entries(schema.properties ?? {}).map(([name, raw]) => (
+      {Object.entries(schema.properties ?? {}).map(([name, raw], i) => (
         <Field
           key={name}
+          first={i === 0}
           name={name}
           field={resolveField(schema, raw)}
           required={schema.required?.includes(name) ?? false}
@@ -25,6 +26,8 @@ export function SchemaForm({ schema, values, errors, onChange }: Props): ReactEl
 }
 
 function Field(props: {
+  /** Where a dialog puts the focus. */
+  first: boolean;
   name: string;
   field: FieldSchema;
   required: boolean;
@@ -38,12 +41,13 @@ function Field(props: {
     description: field.description,
     error: props.error,
     required: props.required,
+    "data-autofocus": props.first || undefined,
   };
   const text = value === undefined || value === null ? "" : String(value);
   if (field.enum)
     return <Select {...common} data={field.enum.map(String)} value={text || null} onChange={onChange} allowDeselect={!props.required} />;
   if (field.type === "boolean")
-    return <Switch label={common.label} description={field.description} checked={Boolean(value)} onChange={(e) => onChange(e.currentTarget.checked)} />;
+    return <Switch data-autofocus={props.first || undefined} label={common.label} description={field.description} checked={Boolean(value)} onChange={(e) => onChange(e.currentTarget.checked)} />;
   if (field.writeOnly || field.format === "password")
     return <PasswordInput size="xs" {...common} value={text} onChange={(e) => onChange(e.currentTarget.value)} autoComplete="off" />;
   if (field.type === "integer" || field.type === "number")
