@@ -44,6 +44,12 @@ const ICONS: Record<string, string> = {
   viewer: "health",
 };
 
+const NOT_KEPT =
+  "You were signed in, but this browser did not keep the session cookie. Over plain http, Chromium and Firefox keep it on this machine's own names; Safari does not. Use one of those, or https.";
+
+/** Whether the browser sends the cookie that it was just given. */
+const isKept = async (): Promise<boolean> => (await fetch("/api/session", { credentials: "same-origin" })).ok;
+
 export function Personas({ personas, onDone }: { personas: Persona[]; onDone: () => Promise<void> }): ReactElement {
   const [busy, setBusy] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
@@ -53,6 +59,7 @@ export function Personas({ personas, onDone }: { personas: Persona[]; onDone: ()
     try {
       await api("/auth/demo", { method: "POST", body: { persona } });
       await onDone();
+      if (!(await isKept())) throw new Error(NOT_KEPT);
     } catch (failure) {
       setError(failure);
     } finally {

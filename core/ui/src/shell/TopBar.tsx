@@ -71,9 +71,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
       <Menu.Dropdown>
         <div className="panel-body">
           <p className="b">{session.name}</p>
-          <p className="small t2">
-            {session.email ?? session.username}
-          </p>
+          <p className="small t2">{session.username}</p>
           <p className="row wrap role-tags">
             {session.roles.map((role) => (
               <span key={role} className="tag">
