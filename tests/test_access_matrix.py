@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from openlakes_portal.spi import ROLES
 from openlakes_portal.testing import PortalUnderTest, portal_for
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from openlakes_portal._host.discovery import Candidate
 from openlakes_portal._http.tracing import start
 from openlakes_portal.testing import portal_for
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 WritePlugin = Callable[..., Candidate]
 
