@@ -23,12 +23,12 @@ const VERBS: Record<string, string> = {
 /** Objects of these say nothing to a person: they are identifiers of sessions. */
 const SILENT = new Set(["core.session.started", "core.session.ended"]);
 
-/** What was done and to what; an action that nobody named is told by its own name. */
+/** What was done and to what; an event that nobody named is told by its own name. */
 export function sentenceOf(record: AuditRecord): { verb: string; object: string } {
-  const known = VERBS[record.action];
-  const verb = known ?? record.action;
-  const object = SILENT.has(record.action) ? "" : record.object;
-  return { verb: record.phase === "intent" && known === "ran" ? "is about to run" : verb, object };
+  // A run of a plugin's action is on record under the action's own name, which is its object too.
+  const ran = record.action === record.object || VERBS[record.action] === "ran";
+  if (ran) return { verb: record.phase === "intent" ? "is about to run" : "ran", object: record.object };
+  return { verb: VERBS[record.action] ?? record.action, object: SILENT.has(record.action) ? "" : record.object };
 }
 
 /** The mark of a record: an intent waits for its outcome; a refusal and a failure stand out. */

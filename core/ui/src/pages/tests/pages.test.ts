@@ -13,6 +13,7 @@ describe("an audit record", () => {
     [{ action: "core.access.denied", object: "GET /api/plugins" }, "was refused", "GET /api/plugins"],
     [{ action: "core.action.run", phase: "intent" as const }, "is about to run", "t1"],
     [{ action: "core.action.run", phase: "outcome" as const }, "ran", "t1"],
+    [{ object: "acme.drop", phase: "outcome" as const }, "ran", "acme.drop"],
     [{}, "acme.drop", "t1"],
   ])("%j reads as %s %s", (change, verb, object) => expect(sentenceOf(record(change))).toEqual({ verb, object }));
 
