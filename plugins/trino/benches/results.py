@@ -100,7 +100,7 @@ def _family(pid: int) -> list[int]:
     """The process and its descendants, but for SQL workers: theirs is another limit."""
     found = [pid]
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if b"embedded.worker" not in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"embedded.forkserver" not in Path(f"/proc/{child}/cmdline").read_bytes():
             found += _family(int(child))
     return found
 

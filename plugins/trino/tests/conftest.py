@@ -2,7 +2,7 @@
 
 import asyncio
 import decimal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pyiceberg.transforms import IdentityTransform
 
 from openlakes_portal.spi import Principal, QueryStatus, SqlEngine, Statement
 from openlakes_portal_trino.embedded.engine import EmbeddedEngine
-from openlakes_portal_trino.embedded.process import WorkerPool
+from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.settings import Settings
 
 SECRET_PLACE = "vault-of-files"
@@ -153,27 +153,29 @@ class EngineContext:
 MakeEngine = Callable[..., EmbeddedEngine]
 
 
+@pytest.fixture(scope="session")
+def shared_workers() -> Iterator[Workers]:
+    """One fork server for all engines of the tests."""
+    workers = Workers(60.0)
+    yield workers
+    workers.close()
+
+
 @pytest_asyncio.fixture
-async def make_engine(lakehouse: Lakehouse, tmp_path: Path) -> AsyncIterator[MakeEngine]:
+async def make_engine(lakehouse: Lakehouse, tmp_path: Path, shared_workers: Workers) -> AsyncIterator[MakeEngine]:
     """An embedded engine over the lakehouse; keywords are settings of `duckdb` and, as `queries`, of queries."""
     made: list[EmbeddedEngine] = []
-    pools: list[WorkerPool] = []
 
     def make(queries: dict[str, Any] | None = None, **duckdb: Any) -> EmbeddedEngine:
         raw = lakehouse.settings
-        settings = Settings.model_validate(
-            {**raw, "duckdb": {"spare_workers": 0, **raw["duckdb"], **duckdb}, "queries": queries or {}}
-        )
+        settings = Settings.model_validate({**raw, "duckdb": {**raw["duckdb"], **duckdb}, "queries": queries or {}})
         context: Any = EngineContext(settings, tmp_path)
-        pools.append(WorkerPool(settings.duckdb.spare_workers, 60.0))
-        made.append(EmbeddedEngine(context, pools[-1]))
+        made.append(EmbeddedEngine(context, shared_workers))
         return made[-1]
 
     yield make
     for engine in made:
         await engine.close()
-    for pool in pools:
-        pool.close()
 
 
 @dataclass(frozen=True)

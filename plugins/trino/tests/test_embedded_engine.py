@@ -10,7 +10,7 @@ import pytest
 
 from openlakes_portal.spi import NotFound, RunningStatement, Statement
 
-from .conftest import SECRET_PLACE, Ask, Lakehouse, MakeEngine, person
+from .conftest import Ask, MakeEngine, person
 
 
 async def test_a_query_reads_the_iceberg_table(make_engine: MakeEngine, ask: Ask) -> None:
@@ -154,8 +154,10 @@ async def test_a_killed_worker_fails_its_query_alone(make_engine: MakeEngine, as
     async with asyncio.timeout(10):
         while not running.status().done:
             await running.wait(running.status(), 5)
-    assert running.status().state == "failed"
-    assert "Nothing else is affected" in running.status().error.message
+    status = running.status()
+    assert status.state == "failed"
+    assert status.error is not None
+    assert "Nothing else is affected" in status.error.message
     assert (await other).rows == [(3000,)]
 
 
@@ -172,14 +174,6 @@ async def test_three_statements_at_once_do_not_wait_for_each_other(
     blocked = [await engine.start(person("data-engineer"), endless, tmp_path / f"b{index}") for index in range(2)]
     assert (await ask(engine, "SELECT 42")).rows == [(42,)]
     assert not any(running.status().done for running in blocked)
-
-
-async def test_a_warm_worker_is_ready_for_the_next_statement(make_engine: MakeEngine, ask: Ask) -> None:
-    engine = make_engine(spare_workers=1)
-    assert await engine.catalogs(person("data-engineer")) == ["lake"]
-    spare = engine._pool._ready[0].pid
-    answer = await ask(engine, "SELECT 1")
-    assert answer.status.engine_query_id == f"worker-{spare}"
 
 
 async def test_the_tree_shows_what_a_role_may_see(make_engine: MakeEngine) -> None:
@@ -207,16 +201,3 @@ async def test_functions_are_listed_without_the_refused_ones(make_engine: MakeEn
     names = set(await make_engine().functions())
     assert {"date_trunc", "sum", "unnest"} <= names
     assert not {"read_csv", "current_setting", "arrow_scan", "query"} & names
-
-
-async def test_nothing_of_the_portal_reaches_a_worker(
-    make_engine: MakeEngine, tmp_path: Path, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENLAKES_SECURITY__KEY", "canary")
-    engine = make_engine()
-    endless = Statement("SELECT sum(a.range) FROM range(1e9::bigint) a, range(1e5::bigint)")
-    running = await engine.start(person("data-engineer"), endless, tmp_path / "x")
-    process = Path("/proc") / str(running.status().engine_query_id).removeprefix("worker-")
-    seen = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
-    assert b"canary" not in seen
-    assert SECRET_PLACE.encode() not in seen

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -47,33 +45,3 @@ async def test_without_an_engine_the_plugin_says_so(tmp_path: Path) -> None:
         refused = await engineer.post("/api/plugins/trino/queries", json={"sql": "SELECT 1"})
         assert refused.status_code == 422
         assert "No SQL engine is configured" in refused.json()["detail"]
-
-
-async def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    code = (
-        "import os, sys, subprocess\n"
-        "from openlakes_portal_trino.embedded.process import Worker\n"
-        "from openlakes_portal_trino.embedded.job import Job, Limits\n"
-        "worker = Worker()\n"
-        "limits = Limits(2**29, 1, 0, 10, 2**20, 2**20)\n"
-        "sql = 'SELECT sum(a.range) FROM range(1000000000) a, range(100000)'\n"
-        f"job = Job(sql=sql, spool={str(tmp_path / 'x')!r}, scratch={str(tmp_path)!r}, limits=limits, catalogs={{}},"
-        " grants='{}', user='x')\n"
-        "worker._process.stdin.write(job.encoded()); worker._process.stdin.flush()\n"
-        "while b'progress' not in worker._process.stdout.readline(): pass\n"
-        "print(worker.pid, flush=True)\n"
-        "os._exit(9)\n"
-    )
-    parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    worker = int(parent.stdout)
-    async with asyncio.timeout(10):
-        while _alive(worker):
-            await asyncio.sleep(0.02)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False

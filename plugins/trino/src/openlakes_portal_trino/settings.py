@@ -38,8 +38,7 @@ class EmbeddedSettings(BaseModel, extra="forbid"):
     threads: int = Field(2, ge=1, le=64, description="Threads of one statement")
     time_limit: float = Field(300.0, gt=0, description="Seconds after which a statement is ended")
     temp_limit: int = Field(2048 * MIB, ge=0, description="Bytes on disk to which one statement may spill")
-    spare_workers: int = Field(1, ge=0, le=8, description="Processes that stand ready for the next statement")
-    spare_idle: float = Field(600.0, gt=0, description="Seconds without a query after which spare processes end")
+    idle: float = Field(600.0, gt=0, description="Seconds without a query after which the warm process ends")
 
 
 class TrinoSettings(BaseModel, extra="forbid"):

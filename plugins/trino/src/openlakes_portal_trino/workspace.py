@@ -16,7 +16,7 @@ from openlakes_portal.spi import NotFound, SqlEngine
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.coordinator.engine import CoordinatorEngine
 from openlakes_portal_trino.embedded.engine import EmbeddedEngine
-from openlakes_portal_trino.embedded.process import WorkerPool
+from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.queries.service import QueryService
 from openlakes_portal_trino.results.analysis import ResultAnalyst
 from openlakes_portal_trino.results.store import FileResultStore
@@ -33,13 +33,13 @@ class Workspace:
     def __init__(self, context: Context[Settings]) -> None:
         self.context = context
         settings = context.settings
-        self._pool = WorkerPool(settings.duckdb.spare_workers, settings.duckdb.spare_idle)
-        self.embedded = EmbeddedEngine(context, self._pool)
+        self._workers = Workers(settings.duckdb.idle)
+        self.embedded = EmbeddedEngine(context, self._workers)
         self.coordinator = CoordinatorEngine(context)
         known: dict[str, SqlEngine] = {"trino": self.coordinator, "duckdb": self.embedded}
         self.engines = {name: known[name] for name in settings.engines}
         self.saved = SavedQueries(context)
-        self.analyst = ResultAnalyst(context, self._pool)
+        self.analyst = ResultAnalyst(context, self._workers)
 
     @cached_property
     def results(self) -> FileResultStore:
@@ -72,7 +72,7 @@ class Workspace:
             tending.cancel()
             await self.queries.close()
             await self.embedded.close()
-            await self.context.in_thread(self._pool.close)
+            await self.context.in_thread(self._workers.close)
 
     async def _tend(self) -> None:
         while True:

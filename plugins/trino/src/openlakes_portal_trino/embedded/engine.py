@@ -10,7 +10,7 @@ from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.access import AccessRules, CatalogRule, Grants, SchemaRule
 from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.metadata import Metadata
-from openlakes_portal_trino.embedded.process import WorkerPool
+from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.embedded.running import RunningInWorker
 from openlakes_portal_trino.settings import Settings
 
@@ -24,18 +24,18 @@ class EmbeddedEngine:
     title = "DuckDB"
     dialect = "duckdb"
 
-    def __init__(self, context: Context[Settings], pool: WorkerPool) -> None:
+    def __init__(self, context: Context[Settings], workers: Workers) -> None:
         self._context = context
         self._settings = context.settings.duckdb
         self._metadata = Metadata(self._settings.catalogs)
-        self._pool = pool
+        self._workers = workers
         self._running: set[RunningInWorker] = set()
         self._following: set[asyncio.Task[None]] = set()
         self._functions: Sequence[str] = ()
 
     async def catalogs(self, principal: Principal) -> Sequence[str]:
-        """Catalogs that the principal may see. Whoever asks will soon run something: a worker is made ready."""
-        await self._context.in_thread(self._pool.warm)
+        """Catalogs that the principal may see. Whoever asks will soon run something: that is made ready."""
+        await self._context.in_thread(self._workers.warm)
         return self._metadata.catalogs(self._grants(principal))
 
     async def schemas(self, principal: Principal, catalog: str) -> Sequence[str]:
@@ -57,8 +57,8 @@ class EmbeddedEngine:
         return self._functions
 
     async def start(self, principal: Principal, statement: Statement, spool: Path) -> RunningInWorker:
-        """Hand the statement to a warm worker, and have the next one made ready behind it."""
-        worker = await self._context.in_thread(self._pool.take)
+        """Hand the statement to a process of its own."""
+        worker = await self._context.in_thread(self._workers.take)
         scratch = await self._context.in_thread(self._scratch)
         job = self._job(self._grants(principal), principal, statement, spool, scratch)
         running = RunningInWorker(worker, job, self._settings.time_limit, self._context.log)
@@ -80,11 +80,10 @@ class EmbeddedEngine:
         await asyncio.gather(*(running.stop() for running in self._running))
 
     async def cool(self) -> None:
-        """End spare workers that nobody needed for long; called now and then."""
-        await self._context.in_thread(self._pool.cool)
+        """Let go of what nobody needed for long; called now and then."""
+        await self._context.in_thread(self._workers.cool)
 
     async def _follow(self, running: RunningInWorker) -> None:
-        await self._context.in_thread(self._pool.warm)
         await running.gone.wait()
         self._running.discard(running)
 

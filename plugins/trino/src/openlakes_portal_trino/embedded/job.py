@@ -1,17 +1,31 @@
-"""What the portal and a worker say to each other: one JSON line each, the job in, messages out.
+"""What the portal and a worker say to each other: one JSON line each, the job in, messages out; and the two words that
+the fork server understands.
 
-Secrets (a catalog's credential) travel on the worker's standard input only: never in its arguments or environment,
-which other processes can read.
+Secrets (a catalog's credential) travel on the worker's own socket only: never in arguments or an environment, which
+other processes can read, and never by way of the fork server, whose memory every later worker inherits.
 """
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import cast
 
 from openlakes_portal.spi import QueryError, ResultColumn
 from openlakes_portal.spi.sql import ErrorKind, Scalar
 
 Line = bytes
+FORK = b"fork"
+KILL = b"kill "
+
+
+def kill(pid: int) -> bytes:
+    """Asks the fork server to kill a child."""
+    return KILL + str(pid).encode("ascii")
+
+
+def killed(asked: bytes) -> int:
+    """Whom `kill` names; 0 where it is no such word."""
+    return int(asked.removeprefix(KILL)) if asked.startswith(KILL) else 0
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,22 @@ class Job:
     parameters: dict[str, Scalar] = field(default_factory=dict)
 
     def encoded(self) -> "Line":
-        """One line for the worker's standard input."""
+        """One line."""
         return json.dumps(asdict(self)).encode() + b"\n"
+
+    @property
+    def words(self) -> Path:
+        """Where the worker's standard error goes."""
+        return Path(self.scratch) / "words"
+
+    def last_words(self, most: int) -> str:
+        """The end of what the worker said there."""
+        try:
+            with self.words.open("rb") as file:
+                file.seek(max(0, self.words.stat().st_size - most))
+                return file.read().decode(errors="replace")
+        except OSError:
+            return ""
 
     @classmethod
     def parse(cls, line: "Line") -> "Job":
@@ -58,7 +86,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Message:
-    """What a worker says: `kind` is `ready`, `columns`, `progress`, `finished` or `failed`."""
+    """What a worker says: `kind` is `columns`, `progress`, `finished` or `failed`."""
 
     kind: str
     rows: int = 0
@@ -69,7 +97,7 @@ class Message:
     error: QueryError | None = None
 
     def encoded(self) -> "Line":
-        """One line for the worker's standard output."""
+        """One line."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod

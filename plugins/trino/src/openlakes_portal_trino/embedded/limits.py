@@ -5,8 +5,10 @@ the resident size and ends the process before it harms the machine; where even t
 """
 
 import contextlib
+import ctypes
 import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from collections.abc import Callable
 WATCH = 0.05
 GRACE = 2 * 1024**3
 """Address space that is reserved and never touched: stacks, allocator arenas, shared code."""
+
+PR_SET_PDEATHSIG = 1
 
 
 def apply(memory: int, spool: int, temp: int) -> None:
@@ -51,8 +55,16 @@ def watch(memory: int, exceeded: Callable[[], None]) -> None:
     threading.Thread(target=look, name="memory", daemon=True).start()
 
 
-def end_with_parent(descriptor: int) -> None:
-    """End this process as soon as its standard input closes: whoever started it is gone, or wants it gone."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG)."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        os._exit(3)  # it ended before the kernel knew
+
+
+def end_with_portal(descriptor: int) -> None:
+    """End this process as soon as its socket closes: the portal is gone, or wants it gone."""
 
     def look() -> None:
         while os.read(descriptor, 4096):

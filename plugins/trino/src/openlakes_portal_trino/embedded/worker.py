@@ -1,7 +1,7 @@
-"""The worker process: one statement, then it ends. `python -I -m openlakes_portal_trino.embedded.worker`.
+"""The worker process: a child of the fork server for one statement, then it ends.
 
-It imports everything, says `ready`, reads one job from standard input, writes the result into the job's spool file and
-says how far it is on standard output (embedded/job.py). What anything else prints goes to standard error.
+It reads one job from its socket, writes the result into the job's spool file and says on the socket how far it is
+(embedded/job.py). What anything else prints goes into the scratch folder, where the portal looks when it died.
 """
 
 import os
@@ -186,23 +186,18 @@ def _give_up(talk: Talk, memory: int) -> None:
     os._exit(4)
 
 
-def main() -> None:
-    """The process."""
-    talk = Talk(os.dup(1))
-    os.dup2(2, 1)
-    talk.say(Message("ready"))
+def serve(link: int) -> None:
+    """A fresh child of the fork server: take the job from the socket `link`, run it, say how it goes."""
     line = bytearray()
     while not line.endswith(b"\n"):
-        byte = os.read(0, 1 << 20)
-        if not byte:
+        read = os.read(link, 1 << 20)
+        if not read:
             return  # nobody needed this worker
-        line += byte
-    limits.end_with_parent(0)
+        line += read
+    limits.end_with_portal(link)
     job = Job.parse(bytes(line))
     os.chdir(job.scratch)
-    perform(job, talk)
-    os._exit(0)  # threads of libraries must not hold up the end
-
-
-if __name__ == "__main__":
-    main()
+    words = os.open(job.words, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(words, 1)
+    os.dup2(words, 2)
+    perform(job, Talk(link))

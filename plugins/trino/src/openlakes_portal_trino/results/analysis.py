@@ -11,7 +11,7 @@ from openlakes_portal.spi import InvalidInput, Unavailable
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.access import Grants
 from openlakes_portal_trino.embedded.job import Job, Limits
-from openlakes_portal_trino.embedded.process import WorkerPool
+from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.embedded.running import RunningInWorker
 from openlakes_portal_trino.queries.record import ColumnView
 from openlakes_portal_trino.results.questions import Filter, Sort, page, statistics
@@ -47,9 +47,9 @@ class ColumnStatistics(BaseModel):
 class ResultAnalyst:
     """Asks questions about result files."""
 
-    def __init__(self, context: Context[Settings], pool: WorkerPool) -> None:
+    def __init__(self, context: Context[Settings], workers: Workers) -> None:
         self._context = context
-        self._pool = pool
+        self._workers = workers
 
     async def page(
         self, path: Path, columns: list[ColumnView], sort: list[Sort], filters: list[Filter], offset: int, limit: int
@@ -85,14 +85,13 @@ class ResultAnalyst:
         scratch = Path(await self._context.in_thread(lambda: tempfile.mkdtemp(prefix="question-", dir=folder)))
         with tempfile.TemporaryDirectory(prefix="answer-", dir=folder) as answers:
             spool = Path(answers) / "answer.arrow"
-            worker = await self._context.in_thread(self._pool.take)
+            worker = await self._context.in_thread(self._workers.take)
             running = RunningInWorker(worker, self._job(path, sql, spool, scratch), SECONDS, self._context.log)
             try:
                 await self._finished(running)
                 return await self._context.in_thread(read, spool)
             finally:
                 await running.stop()
-                await self._context.in_thread(self._pool.warm)
 
     async def _finished(self, running: RunningInWorker) -> None:
         status = running.status()
