@@ -373,7 +373,7 @@ def failure(stage: str, error: BaseException) -> StageFailed:
         return error
     words = safe_text(str(error), 300)
     reason = f"{stage} raised {type(error).__name__}{': ' + words if words else ''}"
-    remedy = f"Mend {_place(error)}; `openlakes plugin check` says what else there is."
+    remedy = f"Mend {_place(error)}."
     return StageFailed(stage, reason, remedy, trace(error))
 
 
