@@ -1,6 +1,7 @@
 """Rules shaped like Trino's: the first that matches decides, and what none matches is denied."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from openlakes_portal_trino.settings import Settings
 from .conftest import person
 
 
-def grants(role: str = "bi-analyst", **rules: list[dict[str, object]]) -> Grants:
+def grants(role: str = "bi-analyst", **rules: Sequence[Mapping[str, object]]) -> Grants:
     made = AccessRules.model_validate({"catalogs": [{"catalog": "lake"}], **rules}).grants(person(role))
     return Grants.from_json(made.as_json())
 

@@ -74,7 +74,7 @@ class RunningInTrino:
 
     def _prove_ended(self, connection: Connection) -> None:
         deadline = time.monotonic() + PROOF_WITHIN
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._live.now.done:
             query_id = self._live.now.engine_query_id
             if query_id is not None and connection.has_ended(query_id):
                 return
@@ -82,6 +82,9 @@ class RunningInTrino:
 
     def _read(self) -> None:
         """The worker thread: from the first page to the last."""
+        if self._stopping.is_set():  # before it was sent
+            self._fail(STOPPED, None)
+            return
         connection = self._connect()
         writer: _ResultWriter | None = None
         try:

@@ -11,7 +11,7 @@ from openlakes_portal_trino.access import AccessRules, CatalogRule, Grants, Sche
 from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.metadata import Metadata
 from openlakes_portal_trino.embedded.process import Workers
-from openlakes_portal_trino.embedded.running import RunningInWorker
+from openlakes_portal_trino.embedded.running import RunningInWorker, taken
 from openlakes_portal_trino.settings import Settings
 
 NOBODY = Principal(subject="health", issuer="portal", username="health", name="Health check")
@@ -58,9 +58,9 @@ class EmbeddedEngine:
 
     async def start(self, principal: Principal, statement: Statement, spool: Path) -> RunningInWorker:
         """Hand the statement to a process of its own."""
-        worker = await self._context.in_thread(self._workers.take)
         scratch = await self._context.in_thread(self._scratch)
         job = self._job(self._grants(principal), principal, statement, spool, scratch)
+        worker = await taken(self._context, self._workers)
         running = RunningInWorker(worker, job, self._settings.time_limit, self._context.log)
         self._running.add(running)
         follow = asyncio.create_task(self._follow(running))

@@ -64,11 +64,11 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         while True:
-            ready, _, _ = select.select([self._control, self._wake], [], [])
+            ready, _, _ = select.select([self._control.fileno(), self._wake], [], [])
             if self._wake in ready:
                 os.read(self._wake, MOST_WORDS)
                 self._reap()
-            if self._control in ready and not self._answer():
+            if self._control.fileno() in ready and not self._answer():
                 return
 
     def _answer(self) -> bool:

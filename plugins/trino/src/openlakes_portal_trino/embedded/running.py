@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from openlakes_portal.spi import Logger, QueryError, QueryStatus
+from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.embedded.job import Job, Message
-from openlakes_portal_trino.embedded.process import Worker
+from openlakes_portal_trino.embedded.process import Worker, Workers
 from openlakes_portal_trino.live import LiveStatus
+from openlakes_portal_trino.settings import Settings
 
 
 class RunningInWorker:
@@ -95,6 +97,21 @@ class RunningInWorker:
             return replace(now, state="failed", error=said.error)
         self._log.error("a SQL worker died", exit_status=exit_status, words=words[-1000:])
         return replace(now, state="failed", error=_died(exit_status))
+
+
+async def taken(context: Context[Settings], workers: Workers) -> Worker:
+    """A fresh worker; where nobody waits for it any more, it is ended again."""
+    taking = asyncio.ensure_future(context.in_thread(workers.take))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        taking.add_done_callback(_discard)
+        raise
+
+
+def _discard(taking: "asyncio.Future[Worker]") -> None:
+    if not taking.cancelled() and taking.exception() is None:
+        taking.result().kill()
 
 
 def _died(exit_status: int) -> QueryError:

@@ -25,11 +25,14 @@ STOPPED = QueryStatus("cancelled", error=QueryError("Stopped before it began.", 
 class ActiveQuery:
     """Runs one query to its end. `seen` is when somebody last asked for it (monotonic seconds)."""
 
-    def __init__(self, document: Document, record: QueryRecord, principal: Principal, spool: Path, log: Logger) -> None:
+    def __init__(
+        self, document: Document, record: QueryRecord, principal: Principal, spool: Path, turns: Turns, log: Logger
+    ) -> None:
         self.document = document
         self.record = record
         self.principal = principal
         self.spool = spool
+        self._turns = turns
         self._log = log
         self.seen = time.monotonic()
         self.turn = asyncio.Event()
@@ -50,21 +53,19 @@ class ActiveQuery:
         """Somebody is interested."""
         self.seen = time.monotonic()
 
-    async def run(self, engine: SqlEngine, turns: Turns, began: Callable[[], Awaitable[None]]) -> QueryStatus:
+    async def run(self, engine: SqlEngine, began: Callable[[], Awaitable[None]]) -> QueryStatus:
         """Wait for the turn, run, and return the final status."""
         try:
-            async with turns.turn(self.document.owner, self.turn):
+            async with self._turns.turn(self.document.owner, self.turn):
                 self._final = await self._in_engine(engine, began)
-        except asyncio.CancelledError:
-            self._final = STOPPED
-            if not self._stopping:
-                raise
         finally:
             self._started.set()
             self.ended.set()
         return self._final
 
     async def _in_engine(self, engine: SqlEngine, began: Callable[[], Awaitable[None]]) -> QueryStatus:
+        if self._stopping:
+            return STOPPED
         try:
             await began()
             self._running = await engine.start(self.principal, self.record.statement(), self.spool)
@@ -74,6 +75,8 @@ class ActiveQuery:
             self._log.error("an SQL engine raised", engine=engine.id, error=repr(error))
             return QueryStatus("failed", error=QueryError("The engine failed to start the statement.", "engine"))
         self._started.set()
+        if self._stopping:  # it was asked for while the engine started; whoever asked may be gone
+            await self._running.stop()
         status = self._running.status()
         while not status.done:
             status = await self._running.wait(status, 30.0)
@@ -92,14 +95,11 @@ class ActiveQuery:
             await self._running.wait(seen, at_most)
         return self.status
 
-    async def stop(self, task: "asyncio.Task[None]") -> QueryStatus:
-        """Stop it, and return once it is over: what has not begun never begins."""
+    async def stop(self) -> QueryStatus:
+        """Stop it, and return once it is over. What waits never begins; what is about to begin is stopped by `run`
+        itself as soon as there is a handle, whether somebody still waits here or not."""
         self._stopping = True
-        while self._running is None and not self.ended.is_set():
-            if not self.turn.is_set():
-                task.cancel()
-                break
-            await self._started.wait()
+        self._turns.withdraw(self.turn)
         if self._running is not None and not self.status.done:
             await self._running.stop()
         await self.ended.wait()

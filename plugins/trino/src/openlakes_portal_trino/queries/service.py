@@ -63,7 +63,7 @@ class QueryService:
         )
         document = await self._documents.create(record.data(), owner=principal.identity)
         spool = await self._context.in_thread(self._results.place, document.id)
-        active = ActiveQuery(document, record, principal, spool, self._context.log)
+        active = ActiveQuery(document, record, principal, spool, self._turns, self._context.log)
         self._active[document.id] = active
         self._tasks[document.id] = asyncio.create_task(self._run(active, engine))
         await asyncio.sleep(0)  # a free turn is taken before the answer is written
@@ -153,7 +153,7 @@ class QueryService:
         async def began() -> None:
             active.record = active.record.model_copy(update={"state": "running", "started_at": datetime.now(UTC)})
 
-        status = await active.run(engine, self._turns, began)
+        status = await active.run(engine, began)
         active.record = active.record.with_status(status).model_copy(update={"ended_at": datetime.now(UTC)})
         try:
             finishing = self._results.keep if status.state == "finished" else self._results.remove
@@ -168,7 +168,7 @@ class QueryService:
     async def _stop(self, active: ActiveQuery) -> None:
         task = self._tasks.get(active.document.id)
         if task is not None:
-            await active.stop(task)
+            await active.stop()
             await asyncio.wait([task])
 
     def _own_active(self, principal: Principal, id: str) -> ActiveQuery | None:

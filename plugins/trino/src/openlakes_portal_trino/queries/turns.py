@@ -1,9 +1,10 @@
 """Whose turn it is: at most so many statements of one person, and so many in all, run at the same time."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+Entry = tuple[str, asyncio.Event]
 
 
 class Turns:
@@ -12,8 +13,8 @@ class Turns:
     def __init__(self, per_user: int, total: int) -> None:
         self._per_user = per_user
         self._total = total
-        self._running: Counter[str] = Counter()
-        self._waiting: list[tuple[str, asyncio.Event]] = []
+        self._running: list[Entry] = []
+        self._waiting: list[Entry] = []
 
     def position(self, turn: asyncio.Event) -> int | None:
         """How many of the same person are before this one; None once it has its turn."""
@@ -25,30 +26,39 @@ class Turns:
 
     def waiting(self, owner: str) -> int:
         """How many of a person's statements wait."""
-        return sum(name == owner for name, _ in self._waiting)
+        return _count(self._waiting, owner)
+
+    def withdraw(self, turn: asyncio.Event) -> None:
+        """Wake who waits for this turn without giving it to them; one that was given stays given."""
+        self._waiting = [entry for entry in self._waiting if entry[1] is not turn]
+        turn.set()
 
     @asynccontextmanager
     async def turn(self, owner: str, event: asyncio.Event) -> AsyncIterator[None]:
-        """Wait for a turn and hold it; `event` names it and is set when it has come."""
+        """Wait for a turn and hold it; `event` names it and is set when it has come, or was withdrawn."""
         entry = (owner, event)
-        self._waiting.append(entry)
-        self._hand_out()
+        if not event.is_set():
+            self._waiting.append(entry)
+            self._hand_out()
         try:
             await event.wait()
             yield
         finally:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-            else:
-                self._running[owner] -= 1
+            for entries in (self._waiting, self._running):
+                if entry in entries:
+                    entries.remove(entry)
             self._hand_out()
 
     def _hand_out(self) -> None:
         for entry in list(self._waiting):
             owner, event = entry
-            if self._running.total() >= self._total:
+            if len(self._running) >= self._total:
                 return
-            if self._running[owner] < self._per_user:
+            if _count(self._running, owner) < self._per_user:
                 self._waiting.remove(entry)
-                self._running[owner] += 1
+                self._running.append(entry)
                 event.set()
+
+
+def _count(entries: list[Entry], owner: str) -> int:
+    return sum(name == owner for name, _ in entries)

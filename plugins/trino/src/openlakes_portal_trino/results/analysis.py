@@ -12,7 +12,7 @@ from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.access import Grants
 from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.process import Workers
-from openlakes_portal_trino.embedded.running import RunningInWorker
+from openlakes_portal_trino.embedded.running import RunningInWorker, taken
 from openlakes_portal_trino.queries.record import ColumnView
 from openlakes_portal_trino.results.questions import Filter, Sort, page, statistics
 from openlakes_portal_trino.settings import MIB, Settings
@@ -85,7 +85,7 @@ class ResultAnalyst:
         scratch = Path(await self._context.in_thread(lambda: tempfile.mkdtemp(prefix="question-", dir=folder)))
         with tempfile.TemporaryDirectory(prefix="answer-", dir=folder) as answers:
             spool = Path(answers) / "answer.arrow"
-            worker = await self._context.in_thread(self._workers.take)
+            worker = await taken(self._context, self._workers)
             running = RunningInWorker(worker, self._job(path, sql, spool, scratch), SECONDS, self._context.log)
             try:
                 await self._finished(running)
