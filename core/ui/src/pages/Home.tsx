@@ -1,3 +1,4 @@
+import { useIsFetching } from "@tanstack/react-query";
 import { useState, type ReactElement } from "react";
 import { Link } from "react-router";
 import { ActionDialog, type ActionInfo } from "../ui/actions";
@@ -11,6 +12,7 @@ import { EmptyState, Loaded } from "../ui/states";
 import { Status } from "../ui/status";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { FromModule } from "../shell/modules";
+import { useElapsed } from "../ui/time";
 import { useComponents } from "./health";
 import { Freshness, HealthPanel } from "./HealthPanel";
 
@@ -19,6 +21,7 @@ export function Home(): ReactElement {
   const { boot } = usePortal();
   const session = useSession();
   const { components, stream } = useComponents();
+  const settled = useSettled(components !== null);
   const admin = usePermission("core:plugin:read");
   const cards = boot.plugins
     .flatMap((plugin) => plugin.slots.filter((s) => s.slot === "home.cards").map((slot) => ({ plugin, slot })))
@@ -37,7 +40,8 @@ export function Home(): ReactElement {
         }
       />
       <HealthPanel components={components} all />
-      <div className="cols">
+      {/* What comes below waits for what is above, so that nothing moves under the pointer; not for long. */}
+      <div className="cols" hidden={!settled}>
         <div className="stack">
           {admin ? <PluginTrouble /> : null}
           {cards.map(({ plugin, slot }) => (
@@ -57,6 +61,17 @@ export function Home(): ReactElement {
       </div>
     </>
   );
+}
+
+/** Once the first answers of a page are there, or it took too long: until then its parts would push each other about. */
+function useSettled(ready: boolean): boolean {
+  const [was, setWas] = useState(false);
+  const asking = useIsFetching() > 0;
+  const begun = useElapsed(200);
+  const late = useElapsed(1000);
+  const is = was || late || (ready && begun && !asking);
+  if (is && !was) setWas(true);
+  return is;
 }
 
 /** The page that this persona opens most. */

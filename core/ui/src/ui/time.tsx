@@ -24,3 +24,13 @@ export function useNow(every: number): Date {
   }, [every]);
   return now;
 }
+
+/** Whether so many milliseconds are over since this was first drawn. */
+export function useElapsed(milliseconds: number): boolean {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setOver(true), milliseconds);
+    return () => clearTimeout(timer);
+  }, [milliseconds]);
+  return over;
+}
