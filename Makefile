@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PORT DATA LITE
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast bench soak lint lock setup help
+.PHONY: demo test test-fast bench soak lint lock docs setup help
 
 demo: ## the console on this machine with real data [PORT=8600] [DATA=folder] [LITE=1: without the real components]
 	@$(PYTHON) tools/run.py demo
@@ -19,6 +19,8 @@ lint: ## style, types, boundaries between packages, the console's checks
 	@$(PYTHON) tools/run.py lint
 lock: ## write constraints.txt and the generated part of pyproject.toml again
 	@$(PYTHON) tools/run.py lock
+docs: ## write docs/reference from the code again
+	@$(PYTHON) tools/run.py docs
 setup: ## only the set-up that the others do
 	@$(PYTHON) tools/run.py setup
 help: ## this list

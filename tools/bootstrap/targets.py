@@ -99,6 +99,12 @@ def lock() -> int:
     return 0
 
 
+def docs() -> int:
+    """Write docs/reference from the code again."""
+    prepare(for_development=True)
+    return run([HERE.python, HERE.root / "tools" / "generate_docs.py"], cwd=HERE.root)
+
+
 def help_() -> int:
     """Every target with its line, read from the Makefile."""
     targets = re.findall(r"^([a-z-]+):.*?## (.+)$", (HERE.root / "Makefile").read_text(), re.MULTILINE)
@@ -115,6 +121,7 @@ TARGETS: dict[str, Callable[[], int]] = {
     "soak": soak,
     "lint": lint_all,
     "lock": lock,
+    "docs": docs,
     "help": help_,
 }
 

@@ -1,4 +1,4 @@
-"""The tree of core's settings. Every field is described; docs/operators/settings.md is made from here."""
+"""The tree of core's settings. Every field is described; docs/reference/settings.md is made from here."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The one door for plugins: hooks and the frozen types they return. Import from here and from nowhere else of ours.
 
 Contract version: `CONTRACT_VERSION`. Start with `PluginManifest` and `hookimpl`; `openlakes plugin new NAME` writes a
-plugin that works. What each hook returns stands in docs/plugin-authors/hooks.md, which is made from this package.
+plugin that works. What each hook returns stands in docs/reference/hooks.md, which is made from this package.
 """
 
 from openlakes_portal.spi.access import ROLES, Access, Permission, Principal, Public, SignedIn
