@@ -45,6 +45,14 @@ def make(checkout: Checkout, folder: Path, *requirements: str | Path, editable: 
     """An environment with these requirements at the locked versions, and these folders as editable installs."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     environment = Environment(folder)
+    install(checkout, environment, *requirements, editable=editable)
+    return environment
+
+
+def install(
+    checkout: Checkout, environment: Environment, *requirements: str | Path, editable: Sequence[Path] = ()
+) -> None:
+    """Further requirements and editable folders into an environment, at the locked versions."""
     words = [str(word) for word in requirements] + [word for path in editable for word in ("-e", str(path))]
     locked = ["-c", str(checkout.constraints), "-b", str(checkout.constraints)]
     command = [*uv(checkout), "pip", "install", "--quiet", "--python", str(environment.python), *locked, *words]
@@ -52,4 +60,3 @@ def make(checkout: Checkout, folder: Path, *requirements: str | Path, editable: 
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
-    return environment
