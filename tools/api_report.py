@@ -99,7 +99,7 @@ def report() -> str:
         for name in sorted(module.__all__):
             lines += ["", f"{package}.{name}", *(f"  {line}" for line in known[name].splitlines())]
     for function in functions(import_module(FIXTURES)):
-        if function.decorated_by("pytest.fixture") or function.decorated_by("pytest_asyncio.fixture"):
+        if function.decorated_by("pytest.fixture") or function.decorated_by("async_fixture"):
             lines += ["", f"fixture {function.name}", f"  {function.signature}", f"  # {_first(function.doc)}"]
     return "\n".join(lines) + "\n"
 
