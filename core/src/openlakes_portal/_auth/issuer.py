@@ -1,7 +1,8 @@
-"""The portal as a token issuer (RFC 7519): short tokens for one person and one audience, signed with Ed25519.
+"""The portal as a token issuer (RFC 7519): short tokens for one person and one audience, signed with Ed25519 or, for
+verifiers that do not know it (Trino is one), with ES256 (RFC 7518, 3.4).
 
-This is the first form: one key in the data directory. Rotation, ES256 and keys in the store come with the next issue
-and stay behind `mint` and `jwks`.
+This is the first form: one key for each algorithm in the data directory. Rotation and keys in the store come with the
+next issue and stay behind `mint` and `jwks`.
 """
 
 import os
@@ -15,7 +16,9 @@ from pydantic import SecretStr
 
 from openlakes_portal.spi import PortalToken, Principal, UpstreamCredential
 
-KEY_FILE = "issuer-ed25519.pem"
+KEY_FILES = {"EdDSA": "issuer-ed25519.pem", "ES256": "issuer-es256.pem"}
+"""By algorithm."""
+
 BACKDATE = 5
 """`iat` and `nbf` lie this many seconds back: some verifiers allow no clock skew at all."""
 
@@ -25,17 +28,17 @@ class Issuer:
 
     def __init__(self, issuer: str, data_dir: Path) -> None:
         self._issuer = issuer
-        self._path = data_dir / KEY_FILE
-        self._key: Any = None
-        self._minted: dict[tuple[str, str, str], tuple[float, UpstreamCredential]] = {}
+        self._data_dir = data_dir
+        self._keys: dict[str, Any] = {}
+        self._minted: dict[tuple[str, str, PortalToken], tuple[float, UpstreamCredential]] = {}
         self.mints = 0
 
     def mint(self, principal: Principal, token: PortalToken) -> UpstreamCredential:
-        """A bearer token for the audience; the same one again for 30 s."""
-        cache_key = (principal.session_id or principal.identity, principal.identity, token.audience)
+        """A bearer token for the audience; the same one again for 30 s, or as long as half of it lasts."""
+        cache_key = (principal.session_id or principal.identity, principal.identity, token)
         held = self._minted.get(cache_key)
         moment = time.time()
-        if held is not None and moment - held[0] < 30:
+        if held is not None and moment - held[0] < min(30.0, token.lifetime / 2):
             return held[1]
         from joserfc import jwt
 
@@ -48,11 +51,12 @@ class Issuer:
             "nbf": int(moment) - BACKDATE,
             "exp": expires,
         }
-        key = self._load()
+        key = self._key(token.algorithm)
+        header = {"alg": token.algorithm, "kid": key.kid, "typ": "JWT"}
         with warnings.catch_warnings():
             # RFC 9864 renames it to Ed25519; what verifies our tokens today knows the old name only.
             warnings.simplefilter("ignore")
-            value = jwt.encode({"alg": "EdDSA", "kid": key.kid, "typ": "JWT"}, claims, key, algorithms=["EdDSA"])
+            value = jwt.encode(header, claims, key, algorithms=[token.algorithm])
         credential = UpstreamCredential(
             kind="bearer",
             value=SecretStr(value),
@@ -68,32 +72,35 @@ class Issuer:
 
     def jwks(self) -> dict[str, Any]:
         """The public keys (RFC 7517)."""
-        public = self._load().as_dict(private=False)
-        return {"keys": [{**public, "use": "sig", "alg": "EdDSA"}]}
+        keys = [(algorithm, self._key(algorithm).as_dict(private=False)) for algorithm in KEY_FILES]
+        return {"keys": [{**public, "use": "sig", "alg": algorithm} for algorithm, public in keys]}
 
-    def _load(self) -> Any:
-        if self._key is None:
-            from joserfc.jwk import OKPKey
+    def _key(self, algorithm: str) -> Any:
+        if algorithm not in self._keys:
+            from joserfc.jwk import ECKey, OKPKey
 
-            if not self._path.exists():
-                self._create(OKPKey.generate_key("Ed25519").as_pem(private=True))
-            key = OKPKey.import_key(self._path.read_bytes())
+            path = self._data_dir / KEY_FILES[algorithm]
+            kind, curve = (OKPKey, "Ed25519") if algorithm == "EdDSA" else (ECKey, "P-256")
+            if not path.exists():
+                _create(path, kind.generate_key(curve).as_pem(private=True))
+            key = kind.import_key(path.read_bytes())
             key.ensure_kid()
-            self._key = key
-        return self._key
+            self._keys[algorithm] = key
+        return self._keys[algorithm]
 
-    def _create(self, pem: bytes) -> None:
-        """Write the key once, for its owner only; of two starters one wins and both use its key."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
+
+def _create(path: Path, pem: bytes) -> None:
+    """Write the key once, for its owner only; of two starters one wins and both use its key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

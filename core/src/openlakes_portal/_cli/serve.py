@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ def run(config: Path | None, overlay: dict[str, Any], overrides: dict[str, Any])
     if loaded is None:
         return 1
     problem = check(loaded.settings)
+    problem = problem or check_address(loaded.settings)
     if problem:
         print(f"openlakes: {problem}", file=sys.stderr)
         return 1
@@ -55,4 +57,18 @@ def check(settings: Settings) -> str | None:
         )
     if settings.server.workers > 1 and settings.database.url is None:
         return "server.workers is above 1 and database.url is not set: more than one worker needs PostgreSQL"
+    return None
+
+
+def check_address(settings: Settings) -> str | None:
+    """Why the address cannot be listened on, or None. Asked without SO_REUSEPORT, which workers share a port by: with
+    it a second portal would take half of the first one's requests."""
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return f"cannot listen on {host} port {port}: {error.strerror}; end what uses it, or choose another --port"
     return None

@@ -17,7 +17,7 @@ from openlakes_portal._host.upstreams import HttpUpstreamClient
 from openlakes_portal._http.request_id import current_request_id
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.documents import StoredDocuments
-from openlakes_portal.spi import Documents, Principal, Service, Unavailable, UpstreamClient
+from openlakes_portal.spi import Documents, Principal, Service, Unavailable, UpstreamClient, UpstreamCredential
 from openlakes_portal.spi.context import Logger
 
 T = TypeVar("T")
@@ -88,6 +88,10 @@ class PluginContext:
                 f"plugin {self._plugin_id!r} registered no upstream {name!r} (registered: {known}); "
                 "return it from register_upstreams, and ask for it in what runs later, not in a hook"
             ) from None
+
+    async def credential(self, principal: Principal, audience: str) -> UpstreamCredential:
+        """A checked credential from one of the plugin's exchangers."""
+        return await self.exchange(principal, audience)
 
     def documents(self, collection: str) -> Documents:
         """A collection of the plugin's own records."""

@@ -20,7 +20,7 @@ from openlakes_portal._host.registry import may
 from openlakes_portal._http import metrics
 from openlakes_portal._http.asgi import call_asgi
 from openlakes_portal._http.call import EndpointRunner
-from openlakes_portal._http.documents import API_DOCUMENTS
+from openlakes_portal._http.documents import API_DOCUMENTS, DOCUMENTS
 from openlakes_portal._http.limits import StreamCounter, TokenBuckets
 from openlakes_portal._http.problems import (
     HeadersTooLarge,
@@ -86,7 +86,7 @@ class Dispatcher:
         self._check_head(request)
         path = canonical_path(scope.get("raw_path") or scope["path"].encode())
         if scope["method"] not in METHODS:
-            raise MethodNotAllowed(scope["method"], list(METHODS))
+            raise MethodNotAllowed(scope["method"], self._methods(path))
         await self._identify(request, path)
         asgi = self._asgi(path)
         if asgi is not None:
@@ -116,6 +116,15 @@ class Dispatcher:
                     metrics.streams.set(self.streams.total - 1)
             return None
         return answer
+
+    def _methods(self, path: str) -> list[str]:
+        """What a path answers."""
+        named = [document.method for document in DOCUMENTS if document.path == path]
+        routed = self._portal.registry.routes.match("", path) if path.startswith(API) else []
+        found = {*named, *routed} if isinstance(routed, list) else set(named)
+        if "GET" in found:
+            found.add("HEAD")
+        return sorted(found) or list(METHODS)
 
     async def _document(self, request: HttpRequest, path: str, sender: "_Sender") -> None:
         """Everything that is no route: the shell, its files, sign-in, metrics, keys."""

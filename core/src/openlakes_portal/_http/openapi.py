@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, TypeAdapter
 
 from openlakes_portal import __version__
+from openlakes_portal._auth.guard import SAFE_METHODS
 from openlakes_portal._host.registry import Registry
 from openlakes_portal._http.problems import MEDIA_TYPE
 from openlakes_portal._http.routing import BoundRoute
@@ -37,6 +38,8 @@ PROBLEM = {
         },
     },
 }
+SEGMENT = r"^[^/\\\u0000-\u001f\u007f]+$"
+"""What one segment of a canonical path may hold (`_http/routing.py`)."""
 REF = "#/components/schemas/{model}"
 
 
@@ -55,7 +58,7 @@ def build_openapi(registry: Registry, documents: "Iterable[Document]") -> dict[s
             "tags": [raw.plugin_id],
             "parameters": [_path_parameter("path")],
             "responses": {"default": {"description": "Whatever the plugin answers"}},
-            **_access(raw.route.access),
+            **_access(raw.route.access, "GET"),
         }
     return {
         "openapi": "3.1.0",
@@ -71,13 +74,14 @@ def build_openapi(registry: Registry, documents: "Iterable[Document]") -> dict[s
     }
 
 
-def _access(access: Access | str) -> dict[str, Any]:
+def _access(access: Access | str, method: str) -> dict[str, Any]:
     if isinstance(access, Public):
         return {"x-public": access.reason, "security": []}
+    needed: dict[str, list[str]] = {"session": []} if method in SAFE_METHODS else {"session": [], "csrf": []}
     if isinstance(access, SignedIn):
-        return {"x-permission": None, "x-signed-in": access.reason, "security": [{"session": [], "csrf": []}]}
+        return {"x-permission": None, "x-signed-in": access.reason, "security": [needed]}
     name = access.name if isinstance(access, Permission) else access
-    return {"x-permission": name, "security": [{"session": [], "csrf": []}]}
+    return {"x-permission": name, "security": [needed]}
 
 
 def _problem_response() -> dict[str, Any]:
@@ -85,6 +89,11 @@ def _problem_response() -> dict[str, Any]:
         "description": "What went wrong, and what to do",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+
+
+def _any_time() -> dict[str, Any]:
+    """Answers that every operation may give. The server refuses a far too large head itself, without a body."""
+    return {"431": {"description": "The target or the headers are too large"}, "default": _problem_response()}
 
 
 def _document(document: "Document") -> dict[str, Any]:
@@ -97,9 +106,9 @@ def _document(document: "Document") -> dict[str, Any]:
                 str(s): {"description": document.summary} if s < 400 else _problem_response()
                 for s in document.responses
             },
-            "default": _problem_response(),
+            **_any_time(),
         },
-        **_access(document.access),
+        **_access(document.access, document.method),
     }
 
 
@@ -113,8 +122,8 @@ def _operation(bound: BoundRoute, schemas: dict[str, Any]) -> dict[str, Any]:
         "tags": [bound.plugin_id],
         "parameters": [_path_parameter(p) for p in endpoint.path_parameters]
         + _query_parameters(endpoint.query, schemas),
-        "responses": {**_success(bound, schemas), "default": _problem_response()},
-        **_access(route.access),
+        "responses": {**_success(bound, schemas), **_any_time()},
+        **_access(route.access, route.method),
     }
     if endpoint.body is not None:
         schema = _schema(endpoint.body, schemas, "validation")
@@ -154,7 +163,8 @@ def _schema(adapter: TypeAdapter[Any], schemas: dict[str, Any], mode: Any) -> di
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    schema = {"type": "string", "minLength": 1, "pattern": SEGMENT, "not": {"enum": [".", ".."]}}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _query_parameters(model: type[BaseModel] | None, schemas: dict[str, Any]) -> list[dict[str, Any]]:

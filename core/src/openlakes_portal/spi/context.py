@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from openlakes_portal.spi.access import Principal
 from openlakes_portal.spi.documents import Documents
+from openlakes_portal.spi.identity import UpstreamCredential
 from openlakes_portal.spi.upstream import UpstreamClient
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel, covariant=True)
@@ -51,6 +52,11 @@ class Context(Protocol, Generic[SettingsT]):
 
     def upstream(self, name: str) -> UpstreamClient:
         """The client of an upstream that this plugin registered; an unknown name raises `LookupError`."""
+
+    async def credential(self, principal: Principal, audience: str) -> UpstreamCredential:
+        """What proves `principal` at `audience`, for a client that is none of ours, such as a database driver: from
+        the exchanger that this plugin registered for the audience, checked as for `upstream`. Ask again for each
+        connection; it is cached as long as it is good. Raises `UpstreamAuthFailed`, also where none is registered."""
 
     def documents(self, collection: str) -> Documents:
         """A collection of the plugin's own records."""
