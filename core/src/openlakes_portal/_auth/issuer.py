@@ -19,6 +19,7 @@ from openlakes_portal.spi import PortalToken, Principal, UpstreamCredential
 KEY_FILES = {"EdDSA": "issuer-ed25519.pem", "ES256": "issuer-es256.pem"}
 """By algorithm."""
 
+CURVES = {"EdDSA": "Ed25519", "ES256": "P-256"}
 BACKDATE = 5
 """`iat` and `nbf` lie this many seconds back: some verifiers allow no clock skew at all."""
 
@@ -80,9 +81,9 @@ class Issuer:
             from joserfc.jwk import ECKey, OKPKey
 
             path = self._data_dir / KEY_FILES[algorithm]
-            kind, curve = (OKPKey, "Ed25519") if algorithm == "EdDSA" else (ECKey, "P-256")
+            kind: Any = OKPKey if algorithm == "EdDSA" else ECKey
             if not path.exists():
-                _create(path, kind.generate_key(curve).as_pem(private=True))
+                _create(path, kind.generate_key(CURVES[algorithm]).as_pem(private=True))
             key = kind.import_key(path.read_bytes())
             key.ensure_kid()
             self._keys[algorithm] = key

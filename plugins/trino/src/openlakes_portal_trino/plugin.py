@@ -11,6 +11,7 @@ from openlakes_portal.spi import (
     Page,
     Permission,
     PluginManifest,
+    PortalToken,
     Route,
     SearchProvider,
     Service,
@@ -62,6 +63,13 @@ def register_upstreams(context: Context[Settings]) -> list[Upstream]:
     if settings.address is None:
         return []
     return [Upstream("trino", settings.address, timeout=settings.timeout, tls=Tls(settings.verify))]
+
+
+@hookimpl
+def register_token_exchangers(context: Context[Settings]) -> list[PortalToken]:
+    """Where Trino checks tokens: the portal's own, in the one algorithm of ours that Trino knows (not Ed25519)."""
+    audience = context.settings.trino.audience
+    return [PortalToken(audience, algorithm="ES256")] if audience is not None else []
 
 
 @hookimpl

@@ -13,11 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import requests.auth
 import trino.exceptions
 from trino.client import ClientSession, TrinoRequest, TrinoStatus
 
 from openlakes_portal.spi import UpstreamAuthFailed, UpstreamError, UpstreamUnavailable
-from openlakes_portal_trino.coordinator.credentials import TrinoCredential
+from openlakes_portal_trino.coordinator.credentials import HeldCredential
 
 STATEMENT = "/v1/statement/"
 QUERY = "/v1/query/"
@@ -34,17 +35,29 @@ class Server:
     source: str
 
 
+class _Bearer(requests.auth.AuthBase):
+    """Puts the token that is good now on each request."""
+
+    def __init__(self, credential: HeldCredential) -> None:
+        self._credential = credential
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        bearer = self._credential.bearer()
+        if bearer is not None:
+            request.headers["Authorization"] = f"Bearer {bearer.get_secret_value()}"
+        return request
+
+
 class Connection:
     """One person's statement at the server."""
 
-    def __init__(self, server: Server, credential: TrinoCredential, catalog: str | None, schema: str | None) -> None:
+    def __init__(self, server: Server, credential: HeldCredential, catalog: str | None, schema: str | None) -> None:
         parts = urlsplit(server.address)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = str(server.verify) if server.verify else True
-        if credential.bearer is not None:
-            self._session.headers["Authorization"] = f"Bearer {credential.bearer.get_secret_value()}"
+        self._session.auth = _Bearer(credential)
         self._timeout = server.timeout
         self._request = TrinoRequest(
             host=parts.hostname or "",

@@ -22,7 +22,7 @@ from openlakes_portal.spi import (
     UpstreamError,
 )
 from openlakes_portal.spi.context import Context
-from openlakes_portal_trino.coordinator.credentials import Credentials, NoExchangeYet, PlainName
+from openlakes_portal_trino.coordinator.credentials import Credentials, ExchangedToken, PlainName, held
 from openlakes_portal_trino.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class CoordinatorEngine:
     def __init__(self, context: Context[Settings], credentials: Credentials | None = None) -> None:
         self._context = context
         self._settings = context.settings.trino
-        self._credentials = credentials or (PlainName() if self._settings.audience is None else NoExchangeYet())
+        audience = self._settings.audience
+        usual = PlainName() if audience is None else ExchangedToken(context, audience)
+        self._credentials: Credentials = credentials or usual
 
     @functools.cached_property
     def _executor(self) -> ThreadPoolExecutor:
@@ -114,7 +116,7 @@ class CoordinatorEngine:
     async def _connector(
         self, principal: Principal, catalog: str | None, schema: str | None
     ) -> "Callable[[], Connection]":
-        credential = await self._credentials.of(principal, "run SQL")
+        credential = await held(self._credentials, principal)
 
         def connect() -> "Connection":
             from openlakes_portal_trino.coordinator.connection import Connection, Server
