@@ -8,7 +8,7 @@ import json
 import mmap
 import os
 import threading
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -155,6 +155,13 @@ class Attributed(Coroutine[Any, Any, T]):
             value = self.send(None)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
+        return (yield from self._on(value))
+
+    async def resumed(self, waits_for: Any) -> T:
+        """The rest of a coroutine whose first step was taken already and waits for this."""
+        return await _Rest(self._on(waits_for))
+
+    def _on(self, value: Any) -> Generator[Any, Any, T]:
         while True:
             try:
                 received = yield value
@@ -171,3 +178,13 @@ class Attributed(Coroutine[Any, Any, T]):
                     value = self.send(received)
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
+
+
+class _Rest(Awaitable[T]):
+    """A generator of steps as something to await."""
+
+    def __init__(self, steps: Generator[Any, Any, T]) -> None:
+        self._steps = steps
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._steps

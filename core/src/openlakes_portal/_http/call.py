@@ -56,7 +56,7 @@ class EndpointRunner:
             if not raw:
                 raise BadRequest("The body is empty; it must be JSON.")
             try:
-                arguments["body"] = endpoint.body.validate_json(raw)
+                arguments["body"] = endpoint.body.validate_json(raw, strict=True)
             except ValidationError as error:
                 if any(item["type"] == "json_invalid" for item in error.errors(include_url=False)):
                     raise BadRequest(f"The body is not JSON: {error.errors()[0]['msg'][:200]}.") from None
@@ -67,9 +67,15 @@ class EndpointRunner:
         seconds = self._portal.settings.limits.request_timeout
         function: Any = bound.route.endpoint
         try:
+            if bound.endpoint.is_async:
+                call: Attributed[Any] = Attributed(function(request, **arguments), self._portal.journal, bound.label)
+                try:
+                    first = call.send(None)
+                except StopIteration as done:
+                    return done.value  # it awaited nothing: there was nothing to time
+                async with asyncio.timeout(seconds):
+                    return await call.resumed(first)
             async with asyncio.timeout(seconds):
-                if bound.endpoint.is_async:
-                    return await Attributed(function(request, **arguments), self._portal.journal, bound.label)
                 limiter = self._threads.get(bound.plugin_id)
                 if limiter is None:
                     limiter = anyio.CapacityLimiter(self._portal.settings.limits.threads)

@@ -49,6 +49,7 @@ class Dispatcher:
         self._documents = documents
         settings = portal.settings
         self._limits = settings.limits
+        self._debug = settings.server.log_level == "debug"
         self._policy = HeaderPolicy(settings.server.public_url.startswith("https:"))
         self._hosts, self._origins = _own_hosts(settings.server.public_url, settings.server.allowed_hosts)
         self._loopback = is_loopback(urlsplit(settings.server.public_url).hostname or "")
@@ -144,10 +145,14 @@ class Dispatcher:
         headers = request.scope["headers"]
         if len(headers) > self._limits.header_count:
             raise HeadersTooLarge(f"More than {self._limits.header_count} headers.")
-        if sum(len(k) + len(v) for k, v in headers) > self._limits.header_bytes:
+        size, hosts = 0, []
+        for name, value in headers:
+            size += len(name) + len(value)
+            if name == b"host":
+                hosts.append(value)
+        if size > self._limits.header_bytes:
             raise HeadersTooLarge(f"More than {self._limits.header_bytes} bytes of headers.")
-        hosts = request.headers.getlist("host")
-        host = hosts[0].lower() if len(hosts) == 1 else ""
+        host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
         if host in self._hosts:
             return
         if self._loopback and host and is_loopback(_without_port(host)) and _is_ours(host):
@@ -212,9 +217,10 @@ class Dispatcher:
         method = request.scope["method"] if request.scope["method"] in METHODS else "other"
         template = request.template or "(none)"
         request.scope["openlakes.route"] = template
-        metrics.requests.labels(request.plugin_id, template, method, str(status)).inc()
-        metrics.seconds.labels(request.plugin_id).observe(seconds)
+        metrics.answered(request.plugin_id, template, method, status, seconds)
         quiet = status < 400 and method in SAFE_METHODS
+        if quiet and not self._debug:
+            return
         write = log.debug if quiet else log.info
         write("request", method=method, route=template, status=status, ms=round(seconds * 1000, 1))
 

@@ -18,6 +18,20 @@ components = Gauge("openlakes_component_healthy", "1 where a component is health
 plugins = Gauge("openlakes_plugins", "Installed plugins", ["state"], registry=registry)
 
 
+_children: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
+
+
+def answered(plugin: str, route: str, method: str, status: int, took: float) -> None:
+    """Count one answer. The children are kept: looking them up by labels costs more than counting."""
+    key = (plugin, route, method, status)
+    children = _children.get(key)
+    if children is None:
+        children = (requests.labels(plugin, route, method, str(status)), seconds.labels(plugin))
+        _children[key] = children
+    children[0].inc()
+    children[1].observe(took)
+
+
 def render() -> bytes:
     """The text format of Prometheus."""
     return generate_latest(registry)

@@ -94,8 +94,10 @@ class HttpRequest:
     def cookie(self) -> str | None:
         """The value of our session cookie; of two with its name neither is believed."""
         found = []
-        for raw in self.headers.getlist("cookie"):
-            for part in raw.split(";"):
+        for header, raw in self.scope["headers"]:
+            if header != b"cookie":
+                continue
+            for part in raw.decode("latin-1").split(";"):
                 name, _, value = part.strip().partition("=")
                 if name == COOKIE:
                     found.append(value)

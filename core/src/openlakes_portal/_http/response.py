@@ -57,12 +57,14 @@ class HeaderPolicy:
         if https:
             fixed["strict-transport-security"] = "max-age=31536000; includeSubDomains"
         self._fixed: Headers = [(k.encode(), v.encode()) for k, v in fixed.items()]
-        self._defaults = {"cache-control": "no-store", "content-security-policy": API_CSP, "vary": "Cookie"}
+        defaults = {"cache-control": "no-store", "content-security-policy": API_CSP, "vary": "Cookie"}
+        self._defaults = {name: (name.encode(), value.encode()) for name, value in defaults.items()}
 
     def headers(self, given: dict[str, str], request_id: str, cookies: list[str] | None = None) -> Headers:
         """The full list for an answer: its own, defaults where it has none, ours always."""
         out: Headers = [(b"x-request-id", request_id.encode()), *self._fixed]
-        for name, value in {**self._defaults, **given}.items():
+        out += [pair for name, pair in self._defaults.items() if name not in given]
+        for name, value in given.items():
             if "\r" in value or "\n" in value or "\0" in value:
                 raise ValueError(f"header {name} holds a line break")
             out.append((name.encode("latin-1"), value.encode("latin-1", "replace")))
