@@ -1,0 +1,137 @@
+"""`python -m bench`: every goal that applies to what is built, its figure, its yardstick, whether it is reached."""
+
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import servers
+
+ROUNDS = 5
+HERE = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One goal as measured."""
+
+    goal: str
+    what: str
+    ratio: float
+    bound: float
+    at_least: bool
+
+    def __str__(self) -> str:
+        reached = self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
+        sign = ">=" if self.at_least else "<="
+        return f"{self.goal:4} {self.what:66} {self.ratio:8.2f} {sign} {self.bound:<6g} {'yes' if reached else 'NO'}"
+
+
+def median_of(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
+    """The median of some rounds."""
+    return statistics.median(measure() for _ in range(rounds))
+
+
+def p5(folder: Path) -> Iterator[Figure]:
+    """An API route with session, permission and JSON, beside raw ASGI on the same server; 200 routes beside one."""
+    with (
+        servers.raw(folder / "raw") as raw,
+        servers.portal(folder / "one", {"acme-one": 1}) as one,
+        servers.portal(folder / "many", {"acme-one": 200}) as many,
+    ):
+        few_request = one.request("/api/plugins/acme-one/things0", one.sign_in("viewer"))
+        many_request = many.request("/api/plugins/acme-one/things199", many.sign_in("viewer"))
+        rounds = [
+            (
+                servers.load(raw, raw.request("/")),
+                servers.load(one, few_request),
+                servers.load(many, many_request),
+            )
+            for _ in range(ROUNDS)
+        ]
+    yield Figure("P5", "API route / raw ASGI, requests a second", median_of_pairs(rounds, 1, 0), 0.4, True)
+    yield Figure("P5", "cost of a request with 200 routes / with one", median_of_pairs(rounds, 1, 2), 1.2, False)
+
+
+def median_of_pairs(rounds: Sequence[tuple[float, ...]], upper: int, lower: int) -> float:
+    """The median of the ratios of each round, so that a drift of the machine falls out."""
+    return statistics.median(r[upper] / r[lower] for r in rounds)
+
+
+YARDSTICK = (
+    "import pydantic, sqlalchemy, sqlalchemy.ext.asyncio, alembic.config, alembic.command, alembic.script, aiosqlite\n"
+    "import asyncio, sys\n"
+    "async def main():\n"
+    "    engine = sqlalchemy.ext.asyncio.create_async_engine('sqlite+aiosqlite:///' + sys.argv[1])\n"
+    "    async with engine.connect() as connection:\n"
+    "        await connection.execute(sqlalchemy.text('SELECT 1'))\n"
+    "    await engine.dispose()\n"
+    "asyncio.run(main())\n"
+)
+
+
+def timed(code: str, *arguments: str) -> float:
+    """Seconds of a process that runs this code."""
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
+def p9(folder: Path) -> Iterator[Figure]:
+    """Start to ready beside a process that opens the database with the store's libraries; what 50 plugins add."""
+
+    def start(name: str, plugins: dict[str, int]) -> float:
+        path = folder / name
+        if not (path / "site").exists():
+            with servers.portal(path, plugins):
+                pass
+        return _again(path)
+
+    rounds = []
+    for _ in range(ROUNDS):
+        yardstick = timed(YARDSTICK, str(folder / "yardstick.db"))
+        rounds.append((yardstick, start("alone", {}), start("fifty", {f"acme-{n}": 1 for n in range(50)})))
+    starlette = median_of(lambda: servers.starlette_start(folder / "starlette"))
+    yield Figure(
+        "P9", "start to ready / imports of the store and opening it", median_of_pairs(rounds, 1, 0), 1.5, False
+    )
+    added = statistics.median(r[2] - r[1] for r in rounds)
+    yield Figure("P9", "what 50 plugins add / a bare Starlette start", added / starlette, 0.25, False)
+
+
+def _again(folder: Path) -> float:
+    settings = json.loads((folder / "settings.json").read_text())
+    port = settings["server"]["port"]
+    command = [sys.executable, "-m", "openlakes_portal.cli", "serve", "--config", str(folder / "settings.json")]
+    env = {"PYTHONPATH": str(folder / "site")} if (folder / "site").exists() else {}
+    with servers.started(command, port, "/api/ready", env) as running:
+        return running.ready_after
+
+
+def p11() -> Iterator[Figure]:
+    """What a first visit loads, in kB of brotli: the console's own build check."""
+    done = subprocess.run(["node", "core/ui/build/budget.mjs"], cwd=HERE, capture_output=True, text=True, check=False)
+    size = float(done.stdout.split(" files, ")[1].split(" kB")[0])
+    yield Figure("P11", "first load of the console, kB brotli", size, 250, False)
+
+
+def main() -> int:
+    """Measure everything; the exit status says whether all could be measured, not whether all goals are reached."""
+    with tempfile.TemporaryDirectory(prefix="openlakes-bench-") as name:
+        folder = Path(name)
+        for figure in itertools.chain(p5(folder), p9(folder), p11()):
+            print(figure, flush=True)
+    plugin_benches = sorted(HERE.glob("plugins/*/benches/*.py"))
+    for bench in plugin_benches:
+        subprocess.run([sys.executable, str(bench)], check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
