@@ -93,7 +93,11 @@ def _problem_response() -> dict[str, Any]:
 
 def _any_time() -> dict[str, Any]:
     """Answers that every operation may give. The server refuses a far too large head itself, without a body."""
-    return {"431": {"description": "The target or the headers are too large"}, "default": _problem_response()}
+    return {
+        "414": {"description": "The target is too long"},
+        "431": {"description": "The target and the headers are too large"},
+        "default": _problem_response(),
+    }
 
 
 def _document(document: "Document") -> dict[str, Any]:

@@ -7,8 +7,8 @@ An endpoint is a function of a `Request` that returns data::
     async def listing(request: Request, query: Filter) -> Listing[Thing]: ...
 
 A parameter named `body` is read from JSON and checked against its annotation, one named `query` from the query string;
-both stand in the OpenAPI, as does the return annotation. A plain `def` runs in a worker thread of the plugin's own
-limiter; an `async def` must not block.
+both stand in the OpenAPI, as does the return annotation. JSON is read strictly: `"1"` is no integer. A plain `def` runs
+in a worker thread of the plugin's own limiter; an `async def` must not block.
 """
 
 import re

@@ -12,6 +12,7 @@ from openlakes_portal_trino.settings import SavedQuerySettings, Settings
 
 COLLECTION = "saved-queries"
 PAGE = 500
+CAN_BE_NULL = ("engine", "catalog", "schema")
 
 
 class NewSavedQuery(BaseModel, extra="forbid", serialize_by_alias=True):
@@ -28,7 +29,7 @@ class NewSavedQuery(BaseModel, extra="forbid", serialize_by_alias=True):
 
 
 class SavedQueryChange(BaseModel, extra="forbid"):
-    """What is changed; a field that is left out stays."""
+    """What is changed; a field that is left out stays, and so does null where a saved query cannot be without."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     sql: str | None = Field(None, min_length=1, max_length=150_000)
@@ -89,7 +90,8 @@ class SavedQueries:
         query = await self._own(principal, id)
         if version is not None and version != query.version:
             raise PreconditionFailed(f"It is at version {query.version}, not {version}.", remedy="Load it again.")
-        given = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        sent = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        given = {key: value for key, value in sent.items() if value is not None or key in CAN_BE_NULL}
         kept = NewSavedQuery.model_validate(query.model_dump(by_alias=True, include=set(NewSavedQuery.model_fields)))
         merged = NewSavedQuery.model_validate({**kept.model_dump(by_alias=True), **given})
         data = {**merged.model_dump(mode="json", by_alias=True), "username": principal.username}
