@@ -1,5 +1,5 @@
 """The portal as a token issuer (RFC 7519): short tokens for one person and one audience, signed with Ed25519 or, for
-verifiers that do not know it (Trino is one), with ES256 (RFC 7518, 3.4).
+verifiers that do not know it, with ES256 (RFC 7518, 3.4).
 
 This is the first form: one key for each algorithm in the data directory. Rotation and keys in the store come with the
 next issue and stay behind `mint` and `jwks`.
