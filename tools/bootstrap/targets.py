@@ -81,7 +81,7 @@ def _program(name: str) -> int:
     if not (folder / "__main__.py").is_file():
         raise Failure(f"There is no tests/{name}/__main__.py in this checkout yet, so nothing to run.")
     prepare(for_development=True)
-    return run([HERE.python, folder], cwd=HERE.root)
+    return run([HERE.python, "-m", name], cwd=folder.parent)
 
 
 def lint_all() -> int:
