@@ -46,8 +46,8 @@ class Served:
         }
         config = folder / "openlakes.json"
         config.write_text(json.dumps(settings))
-        module = [sys.executable, "-m", "openlakes_portal.cli"]
-        self._command = [*module, "serve", "--config", str(config), "--port", str(port)]
+        program = str(Path(sys.executable).with_name("openlakes"))
+        self._command = [program, "serve", "--config", str(config), "--port", str(port)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> httpx.Client:
