@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from pydantic_core import to_json
@@ -37,7 +38,7 @@ async def follow(
     iterator = source.__aiter__()
     pending: asyncio.Task[Event] | None = None
     stop = asyncio.create_task(stopping.wait())
-    quiet = 0.0
+    spoke = checked = time.monotonic()
     try:
         while True:
             if pending is None:
@@ -53,15 +54,15 @@ async def follow(
                     return
                 finally:
                     pending = None
-                quiet = 0.0
+                spoke = time.monotonic()
                 yield encode(event)
-                continue
-            quiet += CHECK_SESSION
-            if not await still_allowed():
-                yield b"event: signed-out\ndata: {}\n\n"
-                return
-            if quiet >= KEEP_ALIVE:
-                quiet = 0.0
+            if time.monotonic() - checked >= CHECK_SESSION:
+                checked = time.monotonic()
+                if not await still_allowed():
+                    yield b"event: signed-out\ndata: {}\n\n"
+                    return
+            if time.monotonic() - spoke >= KEEP_ALIVE:
+                spoke = time.monotonic()
                 yield b": still here\n\n"
     finally:
         stop.cancel()
