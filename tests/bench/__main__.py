@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import servers
+from bench import servers, streams
 
 ROUNDS = 5
 HERE = Path(__file__).parent.parent.parent
@@ -114,6 +114,17 @@ def _again(folder: Path) -> float:
         return running.ready_after
 
 
+def p8(folder: Path) -> Iterator[Figure]:
+    """Open streams with an event a second each, beside a raw ASGI probe on the same server."""
+    with servers.raw(folder / "raw-streams") as raw, servers.portal(folder / "streams", {"acme-one": 1}) as portal:
+        plain = streams.cost(raw, raw.request("/ticks"))
+        ours = streams.cost(portal, portal.request("/api/plugins/acme-one/ticks", portal.sign_in("viewer")))
+    what = f"{streams.COUNT} streams"
+    yield Figure("P8", f"memory of {what} / of a raw probe", ours.memory / plain.memory, 2, False)
+    yield Figure("P8", f"CPU of {what} / of a raw probe", ours.seconds / plain.seconds, 1.3, False)
+    yield Figure("P8", f"memory of {what} that is still held after they closed", ours.left / ours.memory, 1, False)
+
+
 def p11() -> Iterator[Figure]:
     """What a first visit loads, in kB of brotli: the console's own build check."""
     done = subprocess.run(["node", "core/ui/build/budget.mjs"], cwd=HERE, capture_output=True, text=True, check=False)
@@ -125,7 +136,7 @@ def main() -> int:
     """Measure everything; the exit status says whether all could be measured, not whether all goals are reached."""
     with tempfile.TemporaryDirectory(prefix="openlakes-bench-") as name:
         folder = Path(name)
-        for figure in itertools.chain(p5(folder), p9(folder), p11()):
+        for figure in itertools.chain(p5(folder), p8(folder), p9(folder), p11()):
             print(figure, flush=True)
     plugin_benches = sorted(HERE.glob("plugins/*/benches/*.py"))
     for bench in plugin_benches:

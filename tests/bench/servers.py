@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RAW = """
+import asyncio
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         while True:
@@ -18,6 +19,11 @@ async def app(scope, receive, send):
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+    if scope["path"] == "/ticks":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        while True:
+            await send({"type": "http.response.body", "body": b'data: {"n": 1}\\n\\n', "more_body": True})
+            await asyncio.sleep(1)
     body = b'{"items":[{"id":"1","name":"one"}],"next_cursor":null}'
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -25,6 +31,7 @@ async def app(scope, receive, send):
 """
 
 PLUGIN = """
+import asyncio
 from openlakes_portal.spi import *
 from openlakes_portal.spi import hookimpl
 READ = Permission("{id}:thing:read", "See things", roles=("viewer",))
@@ -38,7 +45,14 @@ def register_permissions(context):
 def register_routes(context):
     async def things(request: Request) -> dict[str, object]:
         return {{"items": [{{"id": "1", "name": "one"}}], "next_cursor": None}}
-    return [Route("GET", f"things{{n}}", things, access=READ) for n in range({routes})]
+    async def ticking():
+        while True:
+            yield Event({{"n": 1}})
+            await asyncio.sleep(1)
+    async def ticks(request: Request) -> Events:
+        return Events(ticking())
+    found = [Route("GET", f"things{{n}}", things, access=READ) for n in range({routes})]
+    return [*found, Route("GET", "ticks", ticks, access=READ, produces=("text/event-stream",))]
 """
 
 
@@ -133,7 +147,7 @@ def portal(folder: Path, plugins: Mapping[str, int]) -> Iterator[Running]:
             "data_dir": str(folder / "data"),
             "log_level": "warning",
         },
-        "limits": {"rate": 1e6, "burst": 10**6, "anonymous_burst": 10**6},
+        "limits": {"streams": 10**5, "rate": 1e6, "burst": 10**6, "anonymous_burst": 10**6},
     }
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.json"

@@ -1,0 +1,97 @@
+"""What open streams cost a server: memory and processor time of all its processes."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.servers import Running
+
+COUNT = 200
+SECONDS = 8.0
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bytes that the streams added, seconds of processor time while they ran, bytes that stayed after they closed."""
+
+    memory: int
+    seconds: float
+    left: int
+
+
+def cost(running: Running, request: bytes) -> Cost:
+    """Open COUNT streams, let them tick, close them."""
+    _open(running, request, 20, 1.5)  # whatever is made once is made now
+    memory, _ = _used(running)
+    idle = _measure_cpu(running, SECONDS / 2) * 2
+    sockets = _connect(running, request, COUNT)
+    _drain(sockets, 2.0)
+    before = _used(running)[1]
+    _drain(sockets, SECONDS)
+    held, after = _used(running)
+    for each in sockets:
+        each.close()
+    deadline = time.monotonic() + 3
+    left = held
+    while time.monotonic() < deadline:
+        left = min(left, _used(running)[0])
+        time.sleep(0.1)
+    return Cost(max(1, held - memory), max(1 / TICKS, after - before - idle), max(0, left - memory))
+
+
+def _open(running: Running, request: bytes, count: int, seconds: float) -> None:
+    sockets = _connect(running, request, count)
+    _drain(sockets, seconds)
+    for each in sockets:
+        each.close()
+
+
+def _connect(running: Running, request: bytes, count: int) -> list[socket.socket]:
+    sockets = [socket.create_connection(("127.0.0.1", running.port), timeout=10) for _ in range(count)]
+    for each in sockets:
+        each.sendall(request)
+    for each in sockets:
+        answer = each.recv(65536)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"no stream: {answer[:300]!r}")
+        each.setblocking(False)
+    return sockets
+
+
+def _drain(sockets: list[socket.socket], seconds: float) -> None:
+    """Read what comes, so that nobody is a slow reader."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for each in sockets:
+            try:
+                if not each.recv(65536):
+                    raise RuntimeError("a stream ended")
+            except BlockingIOError:
+                continue
+        time.sleep(0.25)
+
+
+def _measure_cpu(running: Running, seconds: float) -> float:
+    before = _used(running)[1]
+    time.sleep(seconds)
+    return _used(running)[1] - before
+
+
+def _used(running: Running) -> tuple[int, float]:
+    """Resident bytes and processor seconds of the server's processes; each server leads a group of its own."""
+    memory, seconds = 0, 0.0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            if int(fields[3]) == running.process.pid:
+                memory += int(fields[21]) * PAGE
+                seconds += (int(fields[11]) + int(fields[12])) / TICKS
+        except (OSError, IndexError):
+            continue
+    return memory, seconds
