@@ -161,6 +161,21 @@ def shared_workers() -> Iterator[Workers]:
     workers.close()
 
 
+class LastingWorkers(Workers):
+    """Workers that a portal does not end when it stops."""
+
+    def close(self) -> None:
+        """The next portal goes on with them."""
+
+
+@pytest.fixture(scope="session")
+def lasting_workers() -> Iterator[Workers]:
+    """One fork server for all portals in the tests' own process, which would import everything again for each."""
+    workers = LastingWorkers(60.0)
+    yield workers
+    Workers.close(workers)
+
+
 @pytest_asyncio.fixture
 async def make_engine(lakehouse: Lakehouse, tmp_path: Path, shared_workers: Workers) -> AsyncIterator[MakeEngine]:
     """An embedded engine over the lakehouse; keywords are settings of `duckdb` and, as `queries`, of queries."""

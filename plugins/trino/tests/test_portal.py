@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 import pytest_asyncio
 from pyarrow import parquet as pq
 
 from openlakes_portal.testing import PortalUnderTest, SignedIn, candidate_for, portal_for
-from openlakes_portal_trino import plugin
+from openlakes_portal_trino import plugin, workspace
+from openlakes_portal_trino.embedded.process import Workers
 
 from .conftest import Lakehouse
 
@@ -26,6 +28,11 @@ ENDLESS = "SELECT sum(a.range) FROM range(1e9::bigint) a, range(1e5::bigint)"
 def settings(lakehouse: Lakehouse, **queries: Any) -> dict[str, Any]:
     site = {"id": "one", "name": "The site's", "sql": "SELECT 1", "catalog": "lake", "schema": "nyc"}
     return {"plugins": {"trino": {**lakehouse.settings, "saved_queries": [site], "queries": queries}}}
+
+
+@pytest.fixture(autouse=True)
+def _one_fork_server(lasting_workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "Workers", lambda idle: lasting_workers)
 
 
 @pytest_asyncio.fixture

@@ -45,10 +45,12 @@ def resident() -> int:
 
 
 def watch(memory: int, exceeded: Callable[[], None]) -> None:
-    """Call `exceeded` from a thread once the process is larger than `memory`."""
+    """Call `exceeded` from a thread once the process has grown by more than `memory`: what it has at its start are
+    pages of the fork server, which all workers share."""
+    inherited = resident()
 
     def look() -> None:
-        while resident() <= memory:
+        while resident() - inherited <= memory:
             time.sleep(WATCH)
         exceeded()
 
