@@ -3,6 +3,10 @@
 The yardstick is DuckDB in the client's own process: the same statement, read batch by batch. Against it stand the whole
 way (submit, run in a worker, spool, HTTP, decode) and the sending of a stored result alone. The portal runs by granian
 in a process of its own. Rounds are interleaved; medians are compared. Ratios are the result, not times.
+
+On two cores the whole way is missed when anything else runs: a statement's own process costs about 90 ms before its
+first row (fork, two locked DuckDB connections), and producing, spooling, sending and decoding share the two cores,
+where the yardstick has both to itself for 160 ms.
 """
 
 import json

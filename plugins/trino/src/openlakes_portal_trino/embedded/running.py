@@ -68,6 +68,8 @@ class RunningInWorker:
         now = self._live.now
         if message.kind in ("finished", "failed"):
             self._said = message
+            if message.kind == "finished":  # whoever follows reads the rest while the process ends
+                self._live.publish(replace(now, rows=message.rows, bytes=message.bytes))
         elif message.kind == "columns":
             self._live.publish(replace(now, columns=message.columns, bytes=message.bytes))
         elif message.kind == "progress":
