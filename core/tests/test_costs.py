@@ -86,3 +86,18 @@ async def test_a_busy_stream_ends_with_its_session(monkeypatch: pytest.MonkeyPat
         parts = [part async for part in sse.follow(busy(), ended, asyncio.Event())]
     assert parts[-1].startswith(b"event: signed-out")
     assert any(b'"more"' in part for part in parts)
+
+
+async def test_all_streams_of_a_session_share_one_look_at_the_store(tmp_path: Path) -> None:
+    async with portal_for(tmp_path, {"auth": {"session": {"cache_seconds": 0}}}, candidates=[]) as running:
+        await running.signed_in("viewer").get("/api/session")
+        sessions, database = running.app.portal.sessions, running.app.portal.database
+        session = next(known for _, known in sessions._cache.values() if known is not None)
+        asked = []
+        for _ in range(3):  # beside us the health monitor asks too, so the quietest round counts
+            before = database.queries
+            assert all(await asyncio.gather(*(sessions.refresh(session) for _ in range(50))))
+            asked.append(database.queries - before)
+        assert min(asked) == 1
+        await sessions.end(session)
+        assert await sessions.refresh(session) is None

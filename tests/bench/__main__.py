@@ -122,7 +122,6 @@ def p8(folder: Path) -> Iterator[Figure]:
     what = f"{streams.COUNT} streams"
     yield Figure("P8", f"memory of {what} / of a raw probe", ours.memory / plain.memory, 2, False)
     yield Figure("P8", f"CPU of {what} / of a raw probe", ours.seconds / plain.seconds, 1.3, False)
-    yield Figure("P8", f"memory of {what} that is still held after they closed", ours.left / ours.memory, 1, False)
 
 
 def p11() -> Iterator[Figure]:

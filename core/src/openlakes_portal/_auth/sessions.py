@@ -113,17 +113,23 @@ class Sessions:
         known, session = self.cached(secret)
         if known:
             return session
-        id_hash = _hash(secret)
+        return await self._load_once(_hash(secret))
+
+    async def refresh(self, session: Session) -> Session | None:
+        """The session as the store has it, or None where it ended meanwhile: what an open stream asks. All streams of
+        a session share one look-up in `cache_seconds`."""
+        moment, known = self._cache.get(session.id_hash, (float("-inf"), None))
+        if known is not None and time.monotonic() - moment <= self._settings.cache_seconds:
+            return None if self._is_over(known, self._clock()) else known
+        return await self._load_once(session.id_hash)
+
+    async def _load_once(self, id_hash: str) -> Session | None:
         task = self._loading.get(id_hash)
         if task is None:
             task = asyncio.create_task(self._load(id_hash))
             self._loading[id_hash] = task
             task.add_done_callback(lambda _: self._loading.pop(id_hash, None))
         return await asyncio.shield(task)
-
-    async def refresh(self, session: Session) -> Session | None:
-        """The session as the store has it now, or None where it ended meanwhile: what an open stream asks."""
-        return await self._load(session.id_hash)
 
     async def _load(self, id_hash: str) -> Session | None:
         moment = self._clock()
