@@ -14,7 +14,7 @@ from bootstrap.paths import ROOT, Checkout
 HERE = Checkout(ROOT)
 FAST = "not slow and not browser and not server"
 REPOSITORY = ("conftest.py", "core", "plugins", "pyproject.toml", "constraints.txt", "stack", "tests", "tools")
-TEST_TOOLS = ("pytest", "pytest-asyncio")
+TEST_TOOLS = ("pytest", "pytest-asyncio", "hypothesis")
 
 
 def test_there_are_plugins_to_speak_of() -> None:

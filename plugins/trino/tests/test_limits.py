@@ -27,7 +27,7 @@ async def test_a_result_is_cut_at_its_bytes(make_engine: MakeEngine, ask: Ask) -
 
 
 async def test_a_cell_of_100_megabytes_is_cut_and_flagged(make_engine: MakeEngine, ask: Ask) -> None:
-    engine = make_engine(queries={"cell_limit": MIB})
+    engine = make_engine(queries={"cell_limit": MIB}, memory_limit=1024 * MIB)
     answer = await ask(engine, "SELECT repeat('x', 100000000) AS cell, 1 AS one")
     assert answer.status.truncated
     assert answer.table is not None

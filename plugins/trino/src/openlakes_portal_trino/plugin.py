@@ -109,7 +109,9 @@ def register_nav(context: Context[Settings]) -> list[NavEntry]:
 
 @hookimpl
 def register_search(context: Context[Settings]) -> list[SearchProvider]:
-    """What the palette finds."""
+    """What the palette finds; it leads to the page."""
+    if not register_pages(context):
+        return []
     return search_providers(workspace(context))
 
 
