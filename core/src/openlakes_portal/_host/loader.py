@@ -183,7 +183,7 @@ class Loader:
                 remedy = f"Did you mean {close[0]!r}?" if close else f"Hooks are: {', '.join(HOOKS)}."
                 raise StageFailed("hooks", f"There is no hook {unknown!r}.", remedy) from None
             raise StageFailed("hooks", str(error), "Take the arguments that the hook declares, or none.") from None
-        implemented = _implementations(manager, module)
+        implemented = {caller.name for caller in manager.get_hookcallers(module) or ()}
         if not implemented:
             value = getattr(module, "__name__", type(module).__name__)
             raise StageFailed(
