@@ -7,6 +7,7 @@ import { setPreference, usePreference } from "../ui/preferences";
 import { usePortal, useSession } from "../ui/session";
 import { toast } from "../ui/toast";
 import { Mark } from "./Mark";
+import { RunningTray } from "./RunningTray";
 
 const MODIFIER = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
 
@@ -35,7 +36,10 @@ export function TopBar({ onPalette, onMenu, onHelp }: Props): ReactElement {
           <span className="grow">Search or jump to</span>
           <kbd className="only-l">{MODIFIER} K</kbd>
         </button>
-        <UserMenu onHelp={onHelp} />
+        <div className="bar-end">
+          <RunningTray />
+          <UserMenu onHelp={onHelp} />
+        </div>
       </div>
     </div>
   );

@@ -23,6 +23,7 @@ export { LogView } from "./log";
 export { DeclaredPage, KeyValue, Timeline } from "./declared";
 export { Value, type ValueKind } from "./value";
 export { toast } from "./toast";
+export { reportRunning, type RunningThing } from "./running";
 export {
   ActionIcon,
   Button,
