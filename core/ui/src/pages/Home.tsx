@@ -116,7 +116,7 @@ function DeclaredCard({ title, path }: { title: string; path: string }): ReactEl
 
 /** For who looks after the portal: plugins that are not used, with the reason. */
 function PluginTrouble(): ReactElement {
-  const plugins = useApi<{ items: { id: string; title: string; version: string; state: string; reason: string | null }[] }>("/api/plugins");
+  const plugins = useApi<{ items: { id: string; title: string; version: string; state: string; reason: string | null; description: string }[] }>("/api/plugins");
   const items = plugins.data?.items ?? [];
   const broken = items.filter((p) => p.state === "quarantined");
   return (
@@ -127,7 +127,7 @@ function PluginTrouble(): ReactElement {
             <Icon name="plug" />
             <span className="b">{p.title}</span>
             <span className="tag">{p.version}</span>
-            <span className="grow t2 only-l">{p.reason ?? p.title}</span>
+            <span className="grow t2 only-l">{p.reason ?? p.description}</span>
             <span className="grow only-s" />
             <Status state={p.state} />
           </div>

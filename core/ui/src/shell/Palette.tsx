@@ -20,6 +20,7 @@ const KINDS: Record<string, { group: string; icon: string }> = {
   query: { group: "Queries", icon: "sql" },
   "saved query": { group: "Saved queries", icon: "sql" },
   pipeline: { group: "Pipelines", icon: "pipeline" },
+  "earlier query": { group: "Earlier queries", icon: "history" },
   run: { group: "Runs", icon: "history" },
 };
 const groupOf = (kind: string): string => KINDS[kind.toLowerCase()]?.group ?? kind;

@@ -57,6 +57,9 @@ export function Portal(): ReactElement {
           <Personas
             personas={boot.auth.personas}
             onDone={async () => {
+              const now = await api<{ subject: string }>("/api/session");
+              // Somebody else: what is in memory here belongs to the person before.
+              if (now.subject !== boot.session?.subject) window.location.assign("/");
               await reload();
               await client.invalidateQueries();
             }}

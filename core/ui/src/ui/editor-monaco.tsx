@@ -24,7 +24,8 @@ function defineTheme(dark: boolean): string {
       { token: "", foreground: plain("text") },
       ...["", ".sql", ".yaml", ".python", ".md"].flatMap((language) => [
         { token: `keyword${language}`, foreground: plain("c3"), fontStyle: "bold" },
-        { token: `operator${language}`, foreground: plain("text-2"), fontStyle: "" },
+        // In SQL the grammar calls AND, JOIN and IN operators too: they read as the keywords that they are.
+        { token: `operator${language}`, foreground: plain(language === ".sql" ? "c3" : "text-2"), fontStyle: language === ".sql" ? "bold" : "" },
         { token: `predefined${language}`, foreground: plain("info") },
         { token: `type${language}`, foreground: plain("info") },
         { token: `string${language}`, foreground: plain("ok") },
@@ -50,6 +51,7 @@ function defineTheme(dark: boolean): string {
       "editorSuggestWidget.highlightForeground": colour("accent"),
       "editorSuggestWidget.focusHighlightForeground": colour("accent"),
       "editorError.foreground": colour("bad"),
+      ...Object.fromEntries([1, 2, 3, 4, 5, 6].map((depth) => [`editorBracketHighlight.foreground${depth}`, colour("text-2")])),
       "focusBorder": colour("accent"),
     },
   });
@@ -74,6 +76,8 @@ function options(props: EditorProps): monaco.editor.IStandaloneEditorConstructio
     fixedOverflowWidgets: true,
     renderLineHighlight: "line",
     overviewRulerLanes: 0,
+    bracketPairColorization: { enabled: false },
+    guides: { indentation: false },
     wrappingStrategy: "simple",
     tabSize: 2,
     suggest: { showWords: false },
