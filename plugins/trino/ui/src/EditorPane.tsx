@@ -1,16 +1,18 @@
 import { Editor, type Monaco, type MonacoEditor } from "@openlakes/ui";
-import { useCallback, useEffect, useRef, type ReactElement } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactElement } from "react";
 import { registerCompletion, type Scope } from "./completion";
-import { statementAt } from "./statements";
-import type { QueryFault } from "./types";
+import { splitStatements, statementAt } from "./statements";
 
 export type RunWhat = "statement" | "all";
-export type EditorHandle = { text: (what: RunWhat) => { sql: string; line: number }; insert: (text: string) => void; focus: () => void };
+/** A statement and where it begins in the text. */
+export type Chosen = { sql: string; start: number };
+export type EditorHandle = { chosen: (what: RunWhat) => Chosen[]; insert: (text: string) => void };
 
 type Props = {
   value: string;
   scope: Scope;
-  fault: { error: QueryFault; line: number } | null;
+  /** A fault of the last run, where it stands in this text. */
+  mark: { message: string; offset: number } | null;
   onChange: (sql: string) => void;
   onRun: (what: RunWhat) => void;
   onSave: () => void;
@@ -23,65 +25,60 @@ export function EditorPane(props: Props): ReactElement {
   useEffect(() => {
     latest.current = props;
   });
-  const mounted = useRef<{ editor: MonacoEditor; monaco: Monaco } | null>(null);
+  const [made, setMade] = useState<{ editor: MonacoEditor; monaco: Monaco } | null>(null);
 
   const mount = useCallback((editor: MonacoEditor, monaco: Monaco) => {
-    mounted.current = { editor, monaco };
+    setMade({ editor, monaco });
     const { KeyMod, KeyCode } = monaco;
     editor.addAction({ id: "run", label: "Run statement or selection", keybindings: [KeyMod.CtrlCmd | KeyCode.Enter], run: () => latest.current.onRun("statement") });
     editor.addAction({ id: "run-all", label: "Run all", keybindings: [KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.Enter], run: () => latest.current.onRun("all") });
     editor.addAction({ id: "save", label: "Save query", keybindings: [KeyMod.CtrlCmd | KeyCode.KeyS], run: () => latest.current.onSave() });
     latest.current.onHandle({
-      text: (what) => chosenText(editor, what),
+      chosen: (what) => chosenStatements(editor, what),
       insert: (text) => {
         editor.executeEdits("insert", [{ range: editor.getSelection() ?? new monaco.Range(1, 1, 1, 1), text, forceMoveMarkers: true }]);
         editor.focus();
       },
-      focus: () => editor.focus(),
     });
     const unregister = registerCompletion(monaco, () => latest.current.scope);
     return () => {
       unregister();
-      mounted.current = null;
+      setMade(null);
     };
   }, []);
 
-  const { fault } = props;
+  const { mark } = props;
   useEffect(() => {
-    const model = mounted.current?.editor.getModel();
-    if (!mounted.current || !model) return;
-    const { monaco } = mounted.current;
-    if (!fault?.error.line) {
-      monaco.editor.setModelMarkers(model, "run", []);
+    const model = made?.editor.getModel();
+    if (!made || !model) return;
+    const { MarkerSeverity, editor } = made.monaco;
+    if (!mark) {
+      editor.setModelMarkers(model, "run", []);
       return;
     }
-    const line = Math.min(model.getLineCount(), fault.error.line + fault.line - 1);
-    const column = fault.error.column ?? 1;
-    const word = model.getWordAtPosition({ lineNumber: line, column });
-    monaco.editor.setModelMarkers(model, "run", [
-      {
-        severity: monaco.MarkerSeverity.Error,
-        message: fault.error.message,
-        startLineNumber: line,
-        endLineNumber: line,
-        startColumn: column,
-        endColumn: word?.endColumn ?? model.getLineMaxColumn(line),
-      },
+    const { lineNumber, column } = model.getPositionAt(mark.offset);
+    const end = model.getWordAtPosition({ lineNumber, column })?.endColumn ?? Math.max(column + 1, model.getLineMaxColumn(lineNumber));
+    editor.setModelMarkers(model, "run", [
+      { severity: MarkerSeverity.Error, message: mark.message, startLineNumber: lineNumber, endLineNumber: lineNumber, startColumn: column, endColumn: end },
     ]);
-    mounted.current.editor.revealLineInCenterIfOutsideViewport(line);
-  }, [fault, props.value]);
+    made.editor.revealLineInCenterIfOutsideViewport(lineNumber);
+  }, [made, mark]);
 
   return <Editor language="sql" label="SQL editor" value={props.value} onChange={props.onChange} onMount={mount} />;
 }
 
-/** What is to run, and the line on which it begins, so that a fault's place can be found again. */
-function chosenText(editor: MonacoEditor, what: RunWhat): { sql: string; line: number } {
+/** What is to run: the selection's statements, else all of them, else the one at the cursor. */
+function chosenStatements(editor: MonacoEditor, what: RunWhat): Chosen[] {
   const model = editor.getModel();
-  if (!model) return { sql: "", line: 1 };
+  if (!model) return [];
   const whole = model.getValue();
   const selection = editor.getSelection();
-  if (selection && !selection.isEmpty()) return { sql: model.getValueInRange(selection), line: selection.startLineNumber };
-  if (what === "all") return { sql: whole, line: 1 };
+  if (selection && !selection.isEmpty()) {
+    const from = model.getOffsetAt(selection.getStartPosition());
+    const text = model.getValueInRange(selection);
+    return splitStatements(text).map(({ start, end }) => ({ sql: text.slice(start, end), start: from + start }));
+  }
+  if (what === "all") return splitStatements(whole).map(({ start, end }) => ({ sql: whole.slice(start, end), start }));
   const span = statementAt(whole, model.getOffsetAt(editor.getPosition() ?? { lineNumber: 1, column: 1 }));
-  return span ? { sql: whole.slice(span.start, span.end), line: model.getPositionAt(span.start).lineNumber } : { sql: "", line: 1 };
+  return span ? [{ sql: whole.slice(span.start, span.end), start: span.start }] : [];
 }

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Drawer, EmptyState, Icon, Loaded, Status, Tabs, TextInput, Time, toast, useApi, useApiMutation } from "@openlakes/ui";
 import { useState, type ReactElement } from "react";
 import { deleteSaved, paths } from "./client";
-import { BASE, type Page, type Query, type SavedQuery } from "./types";
+import { BASE, outcome, type Page, type Query, type SavedQuery } from "./types";
 
 type Props = { onClose: () => void; onSaved: (saved: SavedQuery) => void; onQuery: (query: Query) => void };
 
@@ -83,7 +83,7 @@ function History({ text, onQuery }: { text: string; onQuery: Props["onQuery"] })
                     <span className="small t3">
                       <Time at={q.created_at} />
                     </span>
-                    <span className="small t3">{q.rows.toLocaleString("en-GB")} rows</span>
+                    {q.state === "finished" ? <span className="small t3">{outcome(q)}</span> : null}
                   </span>
                   <code>{q.sql.replaceAll(/\s+/g, " ").slice(0, 160)}</code>
                 </button>

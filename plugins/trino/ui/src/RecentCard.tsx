@@ -1,7 +1,7 @@
 // Home's card: what this person ran last, and what the site offers to begin with.
 import { EmptyState, Icon, Link, Loaded, Status, Time, useApi } from "@openlakes/ui";
 import type { ReactElement } from "react";
-import { BASE, type Page, type Query, type SavedQuery } from "./types";
+import { BASE, outcome, type Page, type Query, type SavedQuery } from "./types";
 
 const PAGE = "/x/trino/sql";
 
@@ -20,7 +20,7 @@ export function RecentQueries(): ReactElement {
               <Link key={q.id} to={`${PAGE}?query=${q.id}`}>
                 <Status state={q.state} label="" />
                 <code className="grow sql-clip">{q.sql.replaceAll(/\s+/g, " ")}</code>
-                <span className="small t3 nowrap">{q.rows.toLocaleString("en-GB")} rows</span>
+                <span className="small t3 nowrap">{outcome(q)}</span>
                 <span className="small t3">
                   <Time at={q.created_at} />
                 </span>

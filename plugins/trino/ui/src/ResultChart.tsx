@@ -8,11 +8,13 @@ const MOST = 2000;
 export function ResultChart({ rows }: { rows: ArrowRows }): ReactElement {
   const names = rows.fields.map((f) => f.name);
   const numeric = rows.fields.flatMap((f, i) => (isNumeric(f.type) ? [i] : []));
-  const firstText = rows.fields.findIndex((f) => !isNumeric(f.type));
+  const texts = rows.fields.flatMap((f, i) => (isNumeric(f.type) ? [] : [i]));
+  const firstText = texts[0] ?? -1;
   const [kind, setKind] = useState<ChartKind>("bar");
   const [x, setX] = useState<number>(firstText >= 0 ? firstText : 0);
   const [y, setY] = useState<number>(numeric.find((i) => i !== (firstText >= 0 ? firstText : 0)) ?? numeric[0] ?? -1);
-  const [series, setSeries] = useState<number>(-1);
+  const [series, setSeries] = useState<number>(() => (texts[1] !== undefined && repeats(rows, firstText) ? texts[1] : -1));
+  const stacked = kind === "bar" && series < 0 && repeats(rows, x);
   const points = useMemo<ChartPoint[]>(() => {
     if (y < 0) return [];
     const xNumeric = rows.fields[x] ? isNumeric(rows.fields[x].type) : false;
@@ -50,10 +52,22 @@ export function ResultChart({ rows }: { rows: ArrowRows }): ReactElement {
         />
         {choice("Across", x, setX, all)}
         {choice("Up", y, setY, numeric)}
-        {choice("One each", series, setSeries, all, true)}
+        {choice("Series", series, setSeries, all, true)}
       </div>
       <Chart label={`${names[y] ?? ""} by ${names[x] ?? ""}`} kind={kind} points={points} xLabel={names[x]} yLabel={names[y]} />
+      {stacked ? <p className="small warn">Several rows have the same {names[x]}: their bars lie on one another. Choose a series, or group by it in the query.</p> : null}
       {rows.length > MOST ? <p className="small warn">The first {MOST.toLocaleString("en-GB")} rows are drawn.</p> : null}
     </div>
   );
+}
+
+/** Whether a value stands in more than one of the rows that are drawn. */
+function repeats(rows: ArrowRows, column: number): boolean {
+  const seen = new Set<string | null | undefined>();
+  for (let row = 0; row < Math.min(rows.length, MOST); row += 1) {
+    const text = rows.text(row, column);
+    if (seen.has(text)) return true;
+    seen.add(text);
+  }
+  return false;
 }

@@ -1,6 +1,6 @@
 // Below the editor: what became of the run, in one line, and the result in five views.
 import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, SegmentedControl, Status, toast, useNow } from "@openlakes/ui";
-import { lazy, Suspense, useState, type ReactElement } from "react";
+import { lazy, Suspense, type ReactElement } from "react";
 import { paths } from "./client";
 import { ResultGrid } from "./ResultGrid";
 import type { RunView } from "./run";
@@ -17,13 +17,27 @@ const VIEWS: { value: ResultTab; label: string }[] = [
   { value: "messages", label: "Messages" },
 ];
 
-export function ResultPane({ view, engineTitle }: { view: RunView | null; engineTitle: (id: string) => string }): ReactElement {
-  const [shown, setShown] = useState<ResultTab>("grid");
+export const isResultTab = (name: string | null): name is ResultTab => VIEWS.some((v) => v.value === name);
+
+type Props = {
+  view: RunView | null;
+  shown: ResultTab;
+  onShow: (tab: ResultTab) => void;
+  /** Queries of the last run, one a statement; the one looked at is `view`. */
+  results: string[];
+  onResult: (id: string) => void;
+  /** The line of the editor on which a fault stands, where that is known. */
+  markedLine: number | null;
+  engineTitle: (id: string) => string;
+  onLibrary: () => void;
+};
+
+export function ResultPane({ view, shown, onShow, results, onResult, markedLine, engineTitle, onLibrary }: Props): ReactElement {
   if (!view) {
     return (
       <div className="sql-results">
-        <EmptyState title="The result will be here">
-          Run the statement at the cursor with <kbd>Ctrl</kbd> <kbd>Enter</kbd>, or open a saved query.
+        <EmptyState title="The result will be here" action={<Button onClick={onLibrary}>Open a saved query</Button>}>
+          <kbd>Ctrl</kbd> <kbd>Enter</kbd> runs the statement at the cursor, or what is selected.
         </EmptyState>
       </div>
     );
@@ -34,6 +48,7 @@ export function ResultPane({ view, engineTitle }: { view: RunView | null; engine
   return (
     <div className="sql-results">
       <div className="sql-bar">
+        {results.length > 1 ? <ResultStrip results={results} at={query?.id ?? null} busy={query !== null && !isDone(query.state)} onResult={onResult} /> : null}
         <div className="sql-summary" role="status">
           {view.error ? <Status state="failed" label="Not run" /> : query ? <Summary query={query} view={view} engineTitle={engineTitle} /> : <Status state="queued" />}
         </div>
@@ -43,7 +58,7 @@ export function ResultPane({ view, engineTitle }: { view: RunView | null; engine
           aria-label="View of the result"
           data={plan ? VIEWS.map((v) => (v.value === "grid" ? { ...v, label: "Plan" } : v)) : VIEWS}
           value={shown}
-          onChange={(v) => setShown(v as ResultTab)}
+          onChange={(v) => onShow(v as ResultTab)}
         />
         {query?.state === "finished" && query.columns.length > 0 ? <Export query={query} /> : null}
       </div>
@@ -55,7 +70,7 @@ export function ResultPane({ view, engineTitle }: { view: RunView | null; engine
           {view.error ? (
             <ErrorState error={view.error} />
           ) : failed && query?.error ? (
-            <Fault query={query} />
+            <Fault query={query} line={markedLine} />
           ) : shown === "messages" && query ? (
             <Messages query={query} />
           ) : shown === "chart" && view.version > 0 ? (
@@ -63,7 +78,10 @@ export function ResultPane({ view, engineTitle }: { view: RunView | null; engine
           ) : shown === "columns" && query && isDone(query.state) ? (
             <ResultColumns queryId={query.id} />
           ) : plan && rows.length > 0 ? (
-            <pre className="code-block sql-plan">{planText(view)}</pre>
+            // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
+            <pre className="code-block sql-plan" tabIndex={0} role="region" aria-label="Plan of the query">
+              {planText(view)}
+            </pre>
           ) : rows.fields.length > 0 && (rows.length > 0 || !query || !isDone(query.state)) ? (
             <ResultGrid rows={rows} version={view.version} columns={query?.columns ?? []} complete={!view.loading} />
           ) : query && isDone(query.state) && !view.loading ? (
@@ -81,10 +99,23 @@ export function ResultPane({ view, engineTitle }: { view: RunView | null; engine
 
 const count = (n: number): string => n.toLocaleString("en-GB");
 
+/** Several statements ran: a button for the result of each. */
+function ResultStrip({ results, at, busy, onResult }: { results: string[]; at: string | null; busy: boolean; onResult: (id: string) => void }): ReactElement {
+  return (
+    <div className="sql-strip" role="group" aria-label="Results, one a statement">
+      {results.map((id, i) => (
+        <button key={id} type="button" aria-pressed={id === at} disabled={busy && id !== at} onClick={() => onResult(id)} aria-label={`Result ${i + 1} of ${results.length}`}>
+          {i + 1}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 /** "first 10,000 of 336,776 rows", "32 rows, all of them". */
 export function rowsText(query: Pick<Query, "rows" | "truncated" | "total_rows" | "state">): string {
   if (!isDone(query.state)) return query.rows ? `${count(query.rows)} rows so far` : "";
-  if (query.truncated) return `first ${count(query.rows)} of ${query.total_rows === null ? "more" : count(query.total_rows)} rows`;
+  if (query.truncated) return `first ${count(query.rows)} of ${query.total_rows === null ? `more than ${count(query.rows)}` : count(query.total_rows)} rows`;
   return query.rows === 1 ? "1 row, all of it" : `${count(query.rows)} rows, all of them`;
 }
 
@@ -137,8 +168,9 @@ function Export({ query }: { query: Query }): ReactElement {
   );
 }
 
-function Fault({ query }: { query: Query }): ReactElement {
+function Fault({ query, line }: { query: Query; line: number | null }): ReactElement {
   const fault = query.error;
+  const told = line ?? fault?.line;
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText([`query ${query.id}`, `engine ${query.engine}`, `${fault?.engine_code ?? fault?.kind}: ${fault?.message}`].join("\n"));
     toast("ok", "Query id and message are in the clipboard.");
@@ -147,7 +179,7 @@ function Fault({ query }: { query: Query }): ReactElement {
     <div className="state state-error" role="alert">
       <p className="b row">
         <Icon name="warn" className="bad" />
-        {fault?.line ? `Line ${fault.line}${fault.column ? `, column ${fault.column}` : ""}` : "The query failed"}
+        {told ? `Line ${told}${fault?.column ? `, column ${fault.column}` : ""}` : "The query failed"}
         <span className="tag">{fault?.kind}</span>
       </p>
       <pre className="sql-fault">{fault?.message}</pre>

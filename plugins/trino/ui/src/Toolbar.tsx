@@ -87,7 +87,7 @@ export function Toolbar(props: Props): ReactElement {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<Icon name="play" />} onClick={props.onRunAll}>
-            Run all as one text
+            Run all statements
           </Menu.Item>
           <Menu.Item leftSection={<Icon name="model" />} onClick={props.onExplain}>
             Explain

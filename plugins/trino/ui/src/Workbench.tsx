@@ -1,18 +1,22 @@
 // The SQL workbench: catalog tree, editor with tabs, result. Every state is in the URL, the browser's drafts, or the server.
-import { Button, Drawer, EmptyState, ErrorState, getPreference, Icon, Loading, Modal, setPreference, Splitter, toast, useApi, useApiMutation, usePermission, useSearchParams } from "@openlakes/ui";
+import { Drawer, EmptyState, ErrorState, getPreference, Loading, Select, setPreference, Splitter, toast, useApi, usePermission, useSearchParams, useSession } from "@openlakes/ui";
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
-import { createSaved, formatSql, getQuery, getSaved, paths, updateSaved, type SavedInput } from "./client";
+import { formatSql, paths, type NewQuery } from "./client";
 import { EditorPane, type EditorHandle, type RunWhat } from "./EditorPane";
-import { LibraryDrawer, SaveDialogBody } from "./LibraryDrawer";
-import { ResultPane } from "./ResultPane";
-import { parameterNames, parameterValue } from "./statements";
+import { LibraryDrawer } from "./LibraryDrawer";
+import { useAddress, usePlaces } from "./place";
+import { isResultTab, ResultPane } from "./ResultPane";
+import { SaveModal } from "./SaveModal";
+import { EXPLAIN, faultAt, parameterNames, parameterValue } from "./statements";
+import { TabBar } from "./TabBar";
 import { runOf, useRun, useTabs, type Tab } from "./tabs";
 import { Toolbar } from "./Toolbar";
 import { quoted, Tree } from "./Tree";
-import { BASE, type EngineInfo, type Named, type Page, type Query, type SavedQuery } from "./types";
+import type { EngineInfo, Page, Query, SavedQuery } from "./types";
 import "./workbench.css";
 
 export function Workbench(): ReactElement {
+  const owner = useSession().username;
   const engines = useApi<Page<EngineInfo>>(paths.engines);
   if (!engines.data) return engines.error ? <ErrorState error={engines.error} retry={() => void engines.refetch()} /> : <Loading rows={8} />;
   if (engines.data.items.length === 0)
@@ -24,18 +28,20 @@ export function Workbench(): ReactElement {
         </EmptyState>
       </div>
     );
-  return <Bench engines={engines.data.items} />;
+  return <Bench key={owner} owner={owner} engines={engines.data.items} />;
 }
 
-function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
-  const { tabs, active, change, open, close, select } = useTabs();
+const asText = (values: Record<string, unknown> | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(values ?? {}).map(([k, v]) => [k, v === null ? "" : String(v)]));
+
+function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): ReactElement {
+  const { tabs, active, change, open, close, select } = useTabs(owner);
   const [parameters, setParameters] = useSearchParams();
   const [tree, setTree] = useState(false);
   const [library, setLibrary] = useState(false);
   const [saving, setSaving] = useState(false);
   const [treeWidth, setTreeWidth] = useState(() => Number(getPreference("sql.tree", "236")));
   const [editorHeight, setEditorHeight] = useState(() => Number(getPreference("sql.editor", "260")));
-  const [faultLine, setFaultLine] = useState(1);
   const handle = useRef<EditorHandle | null>(null);
   const engine = engines.find((e) => e.id === active.engine) ?? engines.find((e) => e.default) ?? (engines[0] as EngineInfo);
   const places = usePlaces(engine.id);
@@ -43,23 +49,40 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
   const [catalog, schema] = useMemo(() => (place ? [place.slice(0, place.indexOf(".")), place.slice(place.indexOf(".") + 1)] : [null, null]), [place]);
   const canShare = usePermission("trino:query:share");
 
-  useEffect(() => {
-    document.title = "SQL · OpenLakes";
-  }, []);
-
-  const onId = useCallback(
-    (id: string) => {
-      change(active.id, { queryId: id });
-      setParameters({ query: id }, { replace: true });
-    },
-    [active.id, change, setParameters],
+  const address = useCallback(
+    (part: Record<string, string | null>) =>
+      setParameters(
+        (old) => {
+          for (const [name, value] of Object.entries(part)) {
+            if (value) old.set(name, value);
+            else old.delete(name);
+          }
+          return old;
+        },
+        { replace: true },
+      ),
+    [setParameters],
   );
-  const { view, start, stop } = useRun(active, onId);
+  const onStarted = useCallback(
+    (id: string, number: number) => {
+      change(active.id, (tab) => ({ queryId: id, results: number === 0 ? [id] : [...tab.results, id] }));
+      address({ query: id });
+    },
+    [active.id, change, address],
+  );
+  const { view, start, stop, show } = useRun(active, onStarted);
   const busy = runOf(active.id)?.busy ?? false;
 
+  const openTab = useCallback(
+    (part: Partial<Tab>) => {
+      address({ query: part.queryId ?? null });
+      return open(part);
+    },
+    [open, address],
+  );
   const openSaved = useCallback(
     (saved: SavedQuery) => {
-      open({
+      openTab({
         name: saved.name,
         sql: saved.sql,
         engine: saved.engine,
@@ -72,38 +95,50 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
       });
       setLibrary(false);
     },
-    [open],
+    [openTab],
   );
   const openQuery = useCallback(
     (query: Query) => {
       const held = tabs.find((t) => t.queryId === query.id);
-      if (held) select(held.id);
-      else open({ sql: query.sql, engine: query.engine, catalog: query.catalog, schema: query.schema, queryId: query.id, parameters: asText(query.parameters) });
+      if (held) {
+        select(held.id);
+        address({ query: query.id });
+      }
+      else openTab({ sql: query.sql, engine: query.engine, catalog: query.catalog, schema: query.schema, queryId: query.id, parameters: asText(query.parameters) });
       setLibrary(false);
     },
-    [tabs, open, select],
+    [tabs, openTab, select, address],
   );
-  useAddress(parameters, setParameters, openSaved, openQuery, (name) => {
-    open({ name: name.split(".").at(-1) ?? "", sql: `SELECT *\nFROM ${name}\nLIMIT 100` });
+  const choose = (id: string): void => {
+    select(id);
+    address({ query: tabs.find((t) => t.id === id)?.queryId ?? null });
+  };
+  useAddress({
+    parameters,
+    setParameters,
+    current: active.queryId,
+    onSaved: openSaved,
+    onQuery: openQuery,
+    onTable: (name) => openTab({ name: name.split(".").at(-1) ?? "", sql: `SELECT *\nFROM ${name}\nLIMIT 100` }),
   });
 
   const names = useMemo(() => parameterNames(active.sql), [active.sql]);
+  const input = (sql: string): NewQuery => ({
+    sql,
+    engine: engine.id,
+    catalog,
+    schema,
+    parameters: Object.fromEntries(parameterNames(sql).map((name) => [name, parameterValue(active.parameters[name] ?? "")])),
+    row_limit: active.limit,
+  });
   const run = (what: RunWhat, prefix = ""): void => {
-    const chosen = handle.current?.text(what) ?? { sql: active.sql, line: 1 };
-    if (!chosen.sql.trim()) {
+    const chosen = handle.current?.chosen(what) ?? [];
+    if (chosen.length === 0) {
       toast("info", "There is no statement to run.");
       return;
     }
-    setFaultLine(chosen.line);
-    const used = parameterNames(chosen.sql);
-    start({
-      sql: prefix && !/^\s*explain\b/i.test(chosen.sql) ? `${prefix}${chosen.sql}` : chosen.sql,
-      engine: engine.id,
-      catalog,
-      schema,
-      parameters: Object.fromEntries(used.map((name) => [name, parameterValue(active.parameters[name] ?? "")])),
-      row_limit: active.limit,
-    });
+    change(active.id, { from: chosen[0]?.start ?? 0 });
+    start(chosen.map(({ sql }) => input(prefix && !/^\s*explain\b/i.test(sql) ? prefix + sql : sql)));
   };
   const format = async (): Promise<void> => {
     try {
@@ -114,7 +149,7 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
   };
   const sample = (c: string, s: string, t: string): void => {
     const sql = `SELECT *\nFROM ${[c, s, t].map(quoted).join(".")}\nLIMIT 100`;
-    const tab = open({ name: t, sql, catalog: c, schema: s, engine: engine.id });
+    const tab = openTab({ name: t, sql, catalog: c, schema: s, engine: engine.id });
     setTree(false);
     pending.current = { tab: tab.id, sql };
   };
@@ -124,9 +159,10 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
     if (pending.current?.tab !== active.id) return;
     const { sql } = pending.current;
     pending.current = null;
-    start({ sql, engine: engine.id, catalog, schema, row_limit: 100 });
+    start([{ sql, engine: engine.id, catalog, schema, row_limit: 100 }]);
   }, [active.id, start, engine.id, catalog, schema]);
 
+  const setPlace = (p: string): void => change(active.id, { catalog: p.slice(0, p.indexOf(".")) || null, schema: p.slice(p.indexOf(".") + 1) || null });
   const treeProps = {
     engine: engine.id,
     catalog,
@@ -137,12 +173,17 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
     },
     onSample: sample,
   };
-  const fault = view?.query?.state === "failed" && view.query.error ? view.query.error : null;
-  const marked = useMemo(() => (fault ? { error: fault, line: faultLine } : null), [fault, faultLine]);
+  const failed = view?.query?.state === "failed" ? view.query : null;
+  const mark = useMemo(() => {
+    const fault = failed?.error;
+    if (!failed || !fault?.line) return null;
+    const offset = faultAt(active.sql, failed.sql, active.from, { line: fault.line, column: fault.column ?? 1 });
+    return offset === null ? null : { message: fault.message, offset };
+  }, [failed, active.sql, active.from]);
+  const shown = parameters.get("view");
 
   return (
     <div className="sql-bench">
-      <h1 className="visually-hidden">SQL workbench</h1>
       <aside className="only-l sql-aside" style={{ width: treeWidth }} aria-label="Catalog">
         <Tree {...treeProps} />
       </aside>
@@ -150,7 +191,7 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
         <Splitter label="Width of the catalog" axis="x" min={160} max={520} value={treeWidth} onChange={(v) => (setTreeWidth(v), setPreference("sql.tree", String(v)))} />
       </div>
       <section className="sql-work" aria-label="Query editor">
-        <TabBar tabs={tabs} active={active.id} onSelect={select} onClose={close} onNew={() => open({ engine: active.engine, catalog: active.catalog, schema: active.schema })} onLibrary={() => setLibrary(true)} />
+        <TabBar tabs={tabs} active={active.id} onSelect={choose} onClose={close} onNew={() => openTab({ engine: active.engine, catalog: active.catalog, schema: active.schema })} onLibrary={() => setLibrary(true)} />
         <Toolbar
           busy={busy}
           stopping={view?.stopping ?? false}
@@ -163,13 +204,13 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
           onRun={() => run("statement")}
           onRunAll={() => run("all")}
           onStop={stop}
-          onExplain={() => run("statement", "EXPLAIN ")}
+          onExplain={() => run("statement", EXPLAIN)}
           onFormat={() => void format()}
           onSave={() => setSaving(true)}
           onLibrary={() => setLibrary(true)}
           onTree={() => setTree(true)}
           onEngine={(id) => change(active.id, { engine: id, catalog: null, schema: null })}
-          onPlace={(p) => change(active.id, { catalog: p.slice(0, p.indexOf(".")) || null, schema: p.slice(p.indexOf(".") + 1) || null })}
+          onPlace={setPlace}
           onLimit={(limit) => change(active.id, { limit })}
           onParameter={(name, value) => change(active.id, { parameters: { ...active.parameters, [name]: value } })}
         />
@@ -178,7 +219,7 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
             key={active.id}
             value={active.sql}
             scope={{ engine: engine.id, catalog, schema }}
-            fault={marked}
+            mark={mark}
             onChange={(sql) => change(active.id, { sql })}
             onRun={(what) => run(what)}
             onSave={() => setSaving(true)}
@@ -186,123 +227,28 @@ function Bench({ engines }: { engines: EngineInfo[] }): ReactElement {
           />
         </div>
         <Splitter label="Height of the editor" axis="y" min={90} max={700} value={editorHeight} onChange={(v) => (setEditorHeight(v), setPreference("sql.editor", String(v)))} />
-        <ResultPane key={`${active.id}${view?.startedAt ?? ""}`} view={view} engineTitle={(id) => engines.find((e) => e.id === id)?.title ?? id} />
+        <ResultPane
+          key={`${active.id}${view?.startedAt ?? ""}`}
+          view={view}
+          shown={isResultTab(shown) ? shown : "grid"}
+          onShow={(tab) => address({ view: tab === "grid" ? null : tab })}
+          results={active.results}
+          onResult={(id) => {
+            show(id);
+            change(active.id, { queryId: id });
+            address({ query: id });
+          }}
+          markedLine={mark ? active.sql.slice(0, mark.offset).split("\n").length : null}
+          engineTitle={(id) => engines.find((e) => e.id === id)?.title ?? id}
+          onLibrary={() => setLibrary(true)}
+        />
       </section>
       <Drawer opened={tree} onClose={() => setTree(false)} title="Catalog" size={300}>
+        <Select label="Names without a schema are in" data={places} value={place || null} onChange={(p) => p && setPlace(p)} allowDeselect={false} />
         <Tree {...treeProps} />
       </Drawer>
       {library ? <LibraryDrawer onClose={() => setLibrary(false)} onSaved={openSaved} onQuery={openQuery} /> : null}
       <SaveModal opened={saving} tab={active} engine={engine.id} catalog={catalog} schema={schema} canShare={canShare} onClose={() => setSaving(false)} onSaved={(part) => change(active.id, part)} />
     </div>
-  );
-}
-
-const asText = (values: Record<string, unknown> | undefined): Record<string, string> =>
-  Object.fromEntries(Object.entries(values ?? {}).map(([k, v]) => [k, v === null ? "" : String(v)]));
-
-/** `catalog.schema` pairs of the first catalogs, for the picker. */
-function usePlaces(engine: string): string[] {
-  const catalogs = useApi<Page<Named>>(paths.catalogs(engine));
-  const first = catalogs.data?.items[0]?.name;
-  const second = catalogs.data?.items[1]?.name;
-  const a = useApi<Page<Named>>(first ? paths.schemas(engine, first) : null);
-  const b = useApi<Page<Named>>(second ? paths.schemas(engine, second) : null);
-  return useMemo(() => {
-    const pairs = [...(a.data?.items ?? []).map((s) => `${first}.${s.name}`), ...(b.data?.items ?? []).map((s) => `${second}.${s.name}`)];
-    return pairs.sort((x, y) => Number(x.includes("information_schema")) - Number(y.includes("information_schema")));
-  }, [a.data, b.data, first, second]);
-}
-
-/** What the address asks for: a query, a saved query, a table; each once. */
-function useAddress(
-  parameters: URLSearchParams,
-  setParameters: (next: Record<string, string>, options: { replace: boolean }) => void,
-  onSaved: (saved: SavedQuery) => void,
-  onQuery: (query: Query) => void,
-  onTable: (name: string) => void,
-): void {
-  const done = useRef(new Set<string>());
-  const wanted = parameters.toString();
-  useEffect(() => {
-    if (!wanted || done.current.has(wanted)) return;
-    done.current.add(wanted);
-    const asked = new URLSearchParams(wanted);
-    const [query, saved, table] = [asked.get("query"), asked.get("saved"), asked.get("table")];
-    const fail = (error: unknown): void => toast("bad", error instanceof Error ? error.message : "It could not be opened.");
-    if (query) getQuery(query).then(onQuery).catch(fail);
-    else if (saved) getSaved(saved).then(onSaved).catch(fail);
-    else if (table) onTable(table);
-    if (saved || table) setParameters({}, { replace: true });
-  }, [wanted, onQuery, onSaved, onTable, setParameters]);
-}
-
-function TabBar({ tabs, active, onSelect, onClose, onNew, onLibrary }: { tabs: Tab[]; active: string; onSelect: (id: string) => void; onClose: (id: string) => void; onNew: () => void; onLibrary: () => void }): ReactElement {
-  return (
-    <div className="sql-tabs">
-      <div className="sql-tablist" role="group" aria-label="Open queries">
-        {tabs.map((tab, i) => (
-          <div key={tab.id} className="sql-tab" data-active={tab.id === active || undefined}>
-            <button type="button" className="sql-pick" aria-pressed={tab.id === active} onClick={() => onSelect(tab.id)}>
-              {tab.name || `Untitled ${i + 1}`}
-              {tab.savedSql !== null && tab.savedSql !== tab.sql ? <span title="Changed since it was saved"> •</span> : null}
-              {runOf(tab.id)?.busy ? <span className="sql-running" aria-label="running" role="img" /> : null}
-            </button>
-            <button type="button" className="sql-close" aria-label={`Close ${tab.name || `Untitled ${i + 1}`}`} onClick={() => onClose(tab.id)}>
-              <Icon name="close" />
-            </button>
-          </div>
-        ))}
-      </div>
-      <Button variant="subtle" color="gray" aria-label="New query" onClick={onNew}>
-        <Icon name="plus" />
-      </Button>
-      <span className="grow" />
-      <Button className="only-l" variant="subtle" color="gray" leftSection={<Icon name="history" />} onClick={onLibrary}>
-        Queries
-      </Button>
-    </div>
-  );
-}
-
-function SaveModal({ opened, tab, engine, catalog, schema, canShare, onClose, onSaved }: {
-  opened: boolean;
-  tab: Tab;
-  engine: string;
-  catalog: string | null;
-  schema: string | null;
-  canShare: boolean;
-  onClose: () => void;
-  onSaved: (part: Partial<Tab>) => void;
-}): ReactElement {
-  const save = useApiMutation<{ name: string; shared: boolean }, SavedQuery>(
-    ({ name, shared }) => {
-      const parameters = Object.fromEntries(Object.entries(tab.parameters).map(([k, v]) => [k, parameterValue(v)]));
-      const input: SavedInput = { name, sql: tab.sql, engine, catalog, schema, parameters, ...(canShare ? { shared } : {}) };
-      return tab.savedId ? updateSaved(tab.savedId, tab.savedVersion, input) : createSaved(input);
-    },
-    [`${BASE}/saved-queries`],
-  );
-  return (
-    <Modal opened={opened} onClose={onClose} title={tab.savedId ? "Save changes" : "Save query"}>
-      <SaveDialogBody
-        name={tab.name}
-        shared={false}
-        canShare={canShare}
-        busy={save.isPending}
-        onSave={(name, shared) =>
-          save.mutate(
-            { name, shared },
-            {
-              onSuccess: (saved) => {
-                onSaved({ name, savedId: saved.id, savedVersion: saved.version, savedSql: tab.sql });
-                toast("ok", `“${name}” is saved.`);
-                onClose();
-              },
-            },
-          )
-        }
-      />
-      {save.error ? <ErrorState error={save.error} /> : null}
-    </Modal>
   );
 }

@@ -1,6 +1,6 @@
 // One run of one tab: asked for, followed, stopped. It lives outside of React, so that runs of several tabs go on side
 // by side while another tab is looked at.
-import { ApiError } from "@openlakes/ui";
+import { ApiError, reportRunning } from "@openlakes/ui";
 import { ArrowRows, readArrow } from "./arrow";
 import { getQuery, openResults, startQuery, stopQuery, type NewQuery } from "./client";
 import { isDone, type Query } from "./types";
@@ -21,6 +21,8 @@ export class Run {
   private listeners = new Set<() => void>();
   private abort = new AbortController();
   private frame = 0;
+  private stopAsked = false;
+  private ended: (() => void) | null = null;
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -34,7 +36,20 @@ export class Run {
 
   private change(part: Partial<RunView>): void {
     this.view = { ...this.view, ...part };
+    this.tell();
     for (const listener of this.listeners) listener();
+  }
+
+  /** The console's bar shows what runs, on every page. */
+  private tell(): void {
+    const { query, startedAt } = this.view;
+    if (query && this.busy) {
+      const title = query.sql.replaceAll(/\s+/g, " ").slice(0, 80);
+      this.ended ??= reportRunning({ id: `trino.${query.id}`, title, path: `/x/trino/sql?query=${query.id}`, since: startedAt });
+    } else {
+      this.ended?.();
+      this.ended = null;
+    }
   }
 
   /** Batches come faster than the screen: tell of them once a frame. */
@@ -51,9 +66,10 @@ export class Run {
       const query = await startQuery(input);
       this.change({ query });
       onId(query.id);
+      if (this.stopAsked) await this.stop();
       await this.follow(query.id);
     } catch (error) {
-      this.change({ error, loading: false });
+      this.change({ error, loading: false, stopping: false });
     }
   }
 
@@ -116,8 +132,12 @@ export class Run {
 
   async stop(): Promise<void> {
     const id = this.view.query?.id;
-    if (!id || !this.busy) return;
+    if (!this.busy) return;
     this.change({ stopping: true });
+    if (!id) {
+      this.stopAsked = true;
+      return;
+    }
     try {
       this.change({ query: await stopQuery(id), stopping: false });
     } catch (error) {
@@ -134,5 +154,7 @@ export class Run {
   dispose(): void {
     this.abort.abort();
     this.change({ loading: false });
+    this.ended?.();
+    this.ended = null;
   }
 }

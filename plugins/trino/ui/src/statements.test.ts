@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commonTables, parameterNames, parameterValue, splitStatements, statementAt } from "./statements";
+import { commonTables, faultAt, offsetOf, parameterNames, parameterValue, splitStatements, statementAt } from "./statements";
 
 const texts = (sql: string): string[] => splitStatements(sql).map((s) => sql.slice(s.start, s.end));
 
@@ -35,4 +35,23 @@ describe("parameters", () => {
 
 it("names of common table expressions are found", () => {
   expect(commonTables("WITH late AS (select 1), early(x) as (select 2) select")).toEqual(["late", "early"]);
+});
+
+describe("a fault's place", () => {
+  it("is an offset of its line and column, kept inside the text", () => {
+    const text = "ab\ncdef\n";
+    expect([offsetOf(text, 1, 1), offsetOf(text, 2, 3), offsetOf(text, 2, 99), offsetOf(text, 9, 1)]).toEqual([0, 5, 7, 8]);
+  });
+  it("is where the statement stands that was run, the second of two equal ones too", () => {
+    const whole = "select x;\nselect x;";
+    expect(faultAt(whole, "select x", 10, { line: 1, column: 8 })).toBe(17);
+    expect(faultAt(whole, "select x", 0, { line: 1, column: 8 })).toBe(7);
+  });
+  it("is found again when the statement moved, and is nowhere when it changed", () => {
+    expect(faultAt("-- new\nselect x", "select x", 0, { line: 1, column: 8 })).toBe(14);
+    expect(faultAt("select y", "select x", 0, { line: 1, column: 8 })).toBeNull();
+  });
+  it("does not count the word that the workbench put before it", () => {
+    expect(faultAt("select x", "EXPLAIN select x", 0, { line: 1, column: 16 })).toBe(7);
+  });
 });

@@ -108,3 +108,31 @@ export function parameterValue(text: string): string | number | boolean | null {
 export function commonTables(sql: string): string[] {
   return [...sql.matchAll(/(?:\bwith|,)\s+(?:recursive\s+)?([A-Za-z_]\w*)\s*(?:\([^)]*\)\s*)?as\s*\(/gi)].map((m) => m[1] ?? "");
 }
+
+/** The offset of a line and a column, both from 1; what lies outside is brought to the nearest place. */
+export function offsetOf(text: string, line: number, column: number): number {
+  let start = 0;
+  for (let at = 1; at < line; at += 1) {
+    const end = text.indexOf("\n", start);
+    if (end < 0) break;
+    start = end + 1;
+  }
+  const end = text.indexOf("\n", start);
+  return Math.min(start + Math.max(0, column - 1), end < 0 ? text.length : end);
+}
+
+/** What the workbench puts before a statement that is to be explained. */
+export const EXPLAIN = "EXPLAIN ";
+
+/**
+ * Where in the editor's text a fault stands that an engine told of the statement it was sent: `from` is where that
+ * statement stood. Null when the text was changed since, so that no mark points at the wrong word.
+ */
+export function faultAt(whole: string, sent: string, from: number, fault: { line: number; column: number }): number | null {
+  const inside = offsetOf(sent, fault.line, fault.column);
+  for (const [text, before] of [[sent, 0], [sent.startsWith(EXPLAIN) ? sent.slice(EXPLAIN.length) : sent, EXPLAIN.length]] as const) {
+    const start = whole.startsWith(text, from) ? from : whole.indexOf(text);
+    if (start >= 0) return start + Math.max(0, inside - before);
+  }
+  return null;
+}

@@ -62,5 +62,9 @@ export type TableDetail = {
 };
 export type Page<T> = { items: T[]; next_cursor: string | null };
 
+/** What became of a query, in little room: its rows where it has a result, else its state. */
+export const outcome = (query: Pick<Query, "state" | "rows">): string =>
+  query.state === "finished" ? `${query.rows.toLocaleString("en-GB")} ${query.rows === 1 ? "row" : "rows"}` : query.state;
+
 export const BASE = "/api/plugins/trino";
 export const isDone = (state: QueryState): boolean => state === "finished" || state === "failed" || state === "cancelled";

@@ -23,11 +23,14 @@ export async function buildIndex(rows: ArrowRows, sort: Sort, filter: string, st
   const type = rows.fields[sort.column]?.type;
   const sign = sort.descending ? -1 : 1;
   if (type && isNumeric(type)) {
+    const scale = "scale" in type ? Number(type.scale) : 0;
+    const lossy = (value: number): boolean => Math.abs(value) * 10 ** scale >= 2 ** 53 && Number.isFinite(value);
     const keys = Float64Array.from({ length: rows.length }, (_, row) => rows.number(row, sort.column));
     return index.sort((a, b) => {
       const [x, y] = [keys[a] ?? Number.NaN, keys[b] ?? Number.NaN];
       if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
-      return x === y ? a - b : (x - y) * sign;
+      if (x !== y) return (x - y) * sign;
+      return (lossy(x) ? byDigits(rows, sort.column, a, b) * sign : 0) || a - b;
     });
   }
   const keys = Array.from({ length: rows.length }, (_, row) => rows.text(row, sort.column) ?? null);
@@ -38,6 +41,14 @@ export async function buildIndex(rows: ArrowRows, sort: Sort, filter: string, st
     if (y === null || y === undefined) return -1;
     return (x < y ? -1 : 1) * sign;
   });
+}
+
+/** Two numbers that are one as doubles: their digits decide (64-bit integers, decimals of one scale). */
+function byDigits(rows: ArrowRows, column: number, a: number, b: number): number {
+  const [x, y] = [rows.text(a, column) ?? "", rows.text(b, column) ?? ""];
+  if (x === y || /[^\d.-]/.test(x + y)) return 0;
+  const [m, n] = [BigInt(x.replace(".", "")), BigInt(y.replace(".", ""))];
+  return m === n ? 0 : m < n ? -1 : 1;
 }
 
 export function useIndex(rows: ArrowRows, complete: boolean, sort: Sort, filter: string): { index: Uint32Array | null; working: boolean } {
