@@ -43,6 +43,7 @@ class Lane:
             raise LaneBlocked("an earlier call still blocks and cannot be interrupted")
         future = asyncio.run_coroutine_threadsafe(self._guarded(function, args, seconds), self._running_loop())
         watched = asyncio.wrap_future(future)
+        watched.add_done_callback(_seen)  # who asked may be gone by then
         done, _ = await asyncio.wait({watched}, timeout=seconds + GRACE)
         if not done:
             await self._interrupt(future, watched)
@@ -98,6 +99,11 @@ class Lane:
             await self.run(last, seconds=1.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join, GRACE)
+
+
+def _seen(future: "asyncio.Future[T]") -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
