@@ -350,10 +350,25 @@ async def test_a_target_that_is_not_canonical_is_refused(path: str, portal: Port
         ([(b"host", b"127.0.0.1:8600")], 200),
         ([(b"host", b"localhost:8600")], 200),
         ([(b"host", b"airflow.openlakes.localhost:8600")], 421),
+        ([(b"host", b"evil.localhost:8600")], 421),
+        ([(b"host", b"127.0.0.1:8600@evil")], 421),
+        ([(b"host", b"localhost:evil")], 421),
         ([(b"host", b"openlakes.localhost:8600"), *[(b"x-%d" % i, b"y") for i in range(1000)]], 431),
         ([(b"host", b"openlakes.localhost:8600"), (b"authorization", b"x" * 1_000_000)], 431),
     ],
-    ids=["foreign", "none", "two", "address", "localhost", "app", "thousand headers", "huge header"],
+    ids=[
+        "foreign",
+        "none",
+        "two",
+        "address",
+        "localhost",
+        "app",
+        "other name",
+        "at sign",
+        "no port",
+        "thousand headers",
+        "huge header",
+    ],
 )
 async def test_hosts_and_header_sizes_are_judged_first(
     headers: list[tuple[bytes, bytes]], status: int, portal: PortalUnderTest

@@ -181,8 +181,10 @@ async def make_engine(lakehouse: Lakehouse, tmp_path: Path, shared_workers: Work
     """An embedded engine over the lakehouse; keywords are settings of `duckdb` and, as `queries`, of queries."""
     made: list[EmbeddedEngine] = []
 
-    def make(queries: dict[str, Any] | None = None, **duckdb: Any) -> EmbeddedEngine:
-        raw = lakehouse.settings
+    def make(
+        queries: dict[str, Any] | None = None, access: dict[str, Any] | None = None, **duckdb: Any
+    ) -> EmbeddedEngine:
+        raw = lakehouse.settings | ({} if access is None else {"access": access})
         settings = Settings.model_validate({**raw, "duckdb": {**raw["duckdb"], **duckdb}, "queries": queries or {}})
         context: Any = EngineContext(settings, tmp_path)
         made.append(EmbeddedEngine(context, shared_workers))

@@ -5,6 +5,7 @@ Starlette for documents and files. Who may is decided here, once, for every rout
 """
 
 import asyncio
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +40,8 @@ log = structlog.get_logger("http")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 UNLIMITED = ("/api/live", "/api/ready")
 API = "/api/"
+LOOPBACK_HOST = re.compile(r"^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$")
+"""This machine by its own names, besides the portal's; names below `localhost` are apps', and the gateway's."""
 
 
 class Dispatcher:
@@ -155,7 +158,7 @@ class Dispatcher:
         host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
         if host in self._hosts:
             return
-        if self._loopback and host and is_loopback(_without_port(host)) and _is_ours(host):
+        if self._loopback and LOOPBACK_HOST.match(host):
             return
         raise MisdirectedRequest(
             "This server does not answer for that host.", remedy="Use server.public_url, or add server.allowed_hosts."
@@ -300,13 +303,3 @@ def _own_hosts(public_url: str, more: tuple[str, ...]) -> tuple[frozenset[str], 
     netloc = parts.netloc.lower()
     hosts = {netloc, netloc.removesuffix(default), *(host.lower() for host in more)}
     return frozenset(hosts), frozenset({origin_of(public_url)})
-
-
-def _without_port(host: str) -> str:
-    return host[1 : host.index("]")] if host.startswith("[") and "]" in host else host.rsplit(":", 1)[0]
-
-
-def _is_ours(host: str) -> bool:
-    """On loopback: the machine itself or the portal's name, not an app's host (those are the gateway's)."""
-    name = _without_port(host)
-    return not name.endswith(".localhost") or name.count(".") == 1

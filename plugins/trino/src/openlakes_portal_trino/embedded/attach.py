@@ -47,6 +47,9 @@ class Place:
         return ".".join(quoted(part) for part in (self.catalog, self.schema, self.table))
 
 
+RULE_FAILED = QueryError("A rule of the site for this table cannot be applied. Tell its owner.", "engine")
+
+
 @dataclass(frozen=True)
 class Protected:
     """A masked or filtered table: a query of the privileged DuckDB over `whole`, run anew for each scan."""
@@ -55,6 +58,8 @@ class Protected:
     whole: ds.Dataset | iceberg.Scanned
     sql: str
     user: str
+    failures: list[bool]
+    """Something is in it once the rule failed on the data. The words of that failure hold what the rule hides."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """A new stream over what the person may see."""
@@ -65,10 +70,22 @@ class Protected:
         return self._reader(f"{self.sql} LIMIT 0").schema.__arrow_c_schema__()
 
     def _reader(self, sql: str) -> pa.RecordBatchReader:
-        connection = self.privileged.cursor()  # of its own: scans of one table may overlap
-        connection.register(PROTECTED, self.whole)
-        connection.execute("SET VARIABLE user = ?", [self.user])
-        return connection.execute(sql).to_arrow_reader(65_536)
+        try:
+            connection = self.privileged.cursor()  # of its own: scans of one table may overlap
+            connection.register(PROTECTED, self.whole)
+            connection.execute("SET VARIABLE user = ?", [self.user])
+            reader = connection.execute(sql).to_arrow_reader(65_536)
+        except Exception:
+            self.failures.append(True)
+            raise
+        return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
+
+    def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except Exception:
+            self.failures.append(True)
+            raise
 
 
 def quoted(identifier: str) -> str:
@@ -88,6 +105,12 @@ class Attachment:
         self._made: set[tuple[str, str]] = set()
         self._attached: set[Place] = set()
         self._privileged: duckdb.DuckDBPyConnection | None = None
+        self._failures: list[bool] = []
+
+    @property
+    def rule_failed(self) -> bool:
+        """Whether a mask or filter failed on the data: nothing that was said of it may reach the person."""
+        return bool(self._failures)
 
     @property
     def default_catalog(self) -> str | None:
@@ -195,14 +218,12 @@ class Attachment:
             limits = self._job.limits
             self._privileged = connect(limits.memory // PRIVILEGED_SHARE, limits.threads, limits.temp)
         sql = protected_sql([field.name for field in table.schema().fields], grant)
-        protected = Protected(self._privileged, whole, sql, self._job.user)
+        protected = Protected(self._privileged, whole, sql, self._job.user, self._failures)
         try:
             protected.__arrow_c_schema__()
         except duckdb.Error as error:
             # the words of a site's rule are not the person's to read
-            raise Refused(
-                QueryError("A rule of the site for this table cannot be applied. Tell its owner.", "engine")
-            ) from error
+            raise Refused(RULE_FAILED) from error
         return protected
 
     def _attach_shape(self, place: Place) -> None:

@@ -22,7 +22,7 @@ from pyiceberg.exceptions import NotInstalledError
 from openlakes_portal.spi import QueryError, ResultColumn
 from openlakes_portal_trino import parameters
 from openlakes_portal_trino.embedded import exact, limits
-from openlakes_portal_trino.embedded.attach import Attachment, connect, lock
+from openlakes_portal_trino.embedded.attach import RULE_FAILED, Attachment, connect, lock
 from openlakes_portal_trino.embedded.errors import translated, without
 from openlakes_portal_trino.embedded.job import Job, Message
 from openlakes_portal_trino.embedded.refusal import Refused
@@ -64,17 +64,22 @@ def run(job: Job, say: Say) -> Message:
     """Run one statement; the message is the end. Raises `Refused` and DuckDB's errors."""
     statement = _checked(job) if job.result is None else ReadStatement.ours(job.sql)
     connection = connect(int(job.limits.memory * DUCKDB_SHARE), job.limits.threads, job.limits.temp)
-    if job.result is None:
-        Attachment(connection, job).attach(statement)
+    attachment = Attachment(connection, job) if job.result is None else None
+    if attachment is not None:
+        attachment.attach(statement)
     else:
-        connection.register("result", StoredResult(Path(job.result)))
+        connection.register("result", StoredResult(Path(str(job.result))))
         lock(connection)
     try:
         reporter = Reporter(connection, say)
         reader, columns = _started(connection, statement, job)
         return _spool(reporter, reader, columns, job, say)
-    except duckdb.Error as error:
-        raise Refused(translated(error, job.sql, statement.shift, _hidden(job))) from error
+    except Exception as error:
+        if attachment is not None and attachment.rule_failed:
+            raise Refused(RULE_FAILED) from None  # its words hold values that the rule hides
+        if isinstance(error, duckdb.Error):
+            raise Refused(translated(error, job.sql, statement.shift, _hidden(job))) from error
+        raise
 
 
 def _checked(job: Job) -> ReadStatement:

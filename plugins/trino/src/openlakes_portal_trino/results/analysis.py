@@ -1,5 +1,6 @@
 """Pages and statistics of a stored result, computed in a worker process like any statement, with its limits."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -44,12 +45,17 @@ class ColumnStatistics(BaseModel):
     mean: float | None
 
 
+AT_ONCE = 2
+"""Questions answered at the same time; each may take as much memory as a statement. More wait for their turn."""
+
+
 class ResultAnalyst:
     """Asks questions about result files."""
 
     def __init__(self, context: Context[Settings], workers: Workers) -> None:
         self._context = context
         self._workers = workers
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def page(
         self, path: Path, columns: list[ColumnView], sort: list[Sort], filters: list[Filter], offset: int, limit: int
@@ -85,13 +91,17 @@ class ResultAnalyst:
         scratch = Path(await self._context.in_thread(lambda: tempfile.mkdtemp(prefix="question-", dir=folder)))
         with tempfile.TemporaryDirectory(prefix="answer-", dir=folder) as answers:
             spool = Path(answers) / "answer.arrow"
-            worker = await taken(self._context, self._workers)
-            running = RunningInWorker(worker, self._job(path, sql, spool, scratch), SECONDS, self._context.log)
-            try:
-                await self._finished(running)
-                return await self._context.in_thread(read, spool)
-            finally:
-                await running.stop()
+            async with self._turns:
+                return await self._in_worker(path, sql, read, spool, scratch)
+
+    async def _in_worker(self, path: Path, sql: str, read: Callable[[Path], T], spool: Path, scratch: Path) -> T:
+        worker = await taken(self._context, self._workers)
+        running = RunningInWorker(worker, self._job(path, sql, spool, scratch), SECONDS, self._context.log)
+        try:
+            await self._finished(running)
+            return await self._context.in_thread(read, spool)
+        finally:
+            await running.stop()
 
     async def _finished(self, running: RunningInWorker) -> None:
         status = running.status()

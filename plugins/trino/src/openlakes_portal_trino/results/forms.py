@@ -17,8 +17,8 @@ from pyarrow import parquet as pq
 from openlakes_portal_trino.queries.record import ColumnView
 from openlakes_portal_trino.results.values import json_values, texts
 
-FORMULA = "^[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
-"""First characters that spreadsheets act on, full-width ones too."""
+FORMULA = "^[ \u200b\ufeff]*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
+"""First characters that spreadsheets act on, full-width ones too, also behind spaces that they trim."""
 
 ROWS = 4096
 """Rows converted at a time."""

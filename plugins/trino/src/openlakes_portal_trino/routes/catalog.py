@@ -66,7 +66,7 @@ class EngineQuery(BaseModel, extra="ignore"):
 class Text(BaseModel, extra="forbid"):
     """A statement to be laid out."""
 
-    sql: str = Field(min_length=1, max_length=150_000)
+    sql: str = Field(min_length=1, max_length=20_000)
     engine: str | None = None
 
 
@@ -147,4 +147,6 @@ def _formatted(sql: str, dialect: str) -> Formatted:
         statements = sqlglot.transpile(sql, read=dialect, write=dialect, pretty=True)
     except SqlglotError as error:
         raise InvalidInput(f"The statement cannot be laid out: {str(error)[:300]}") from error
+    except RecursionError:
+        raise InvalidInput("The statement is nested too deeply to be laid out.") from None
     return Formatted(sql=";\n\n".join(statements))

@@ -103,7 +103,14 @@ def query_routes(workspace: Workspace) -> list[Route]:
         return followed.path
 
     return [
-        Route("POST", "queries", submit, access=RUN, summary="Run a statement", status=201, audit="trino.query.run"),
+        Route(
+            *("POST", "queries", submit),
+            access=RUN,
+            summary="Run a statement",
+            status=201,
+            audit="trino.query.run",
+            audit_object="sql",
+        ),
         Route("GET", "queries", history, access=RUN, summary="My history"),
         Route("GET", "queries/{id}", get, access=RUN, summary="A query"),
         Route(

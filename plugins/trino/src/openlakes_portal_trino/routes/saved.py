@@ -50,6 +50,6 @@ def _version(request: Request) -> int | None:
     given = request.if_match
     if given is None or given == "*":
         return None
-    if not given.isdecimal():
+    if not given.isdecimal() or len(given) > 9:
         raise BadRequest("If-Match must be the version that ETag named.")
     return int(given)

@@ -5,13 +5,24 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from openlakes_portal.spi import Conflict, Document, Documents, NotAllowed, NotFound, PreconditionFailed, Principal
+from openlakes_portal.spi import (
+    Conflict,
+    Document,
+    Documents,
+    Limited,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+    Principal,
+)
 from openlakes_portal.spi.context import Context
 from openlakes_portal.spi.sql import Scalar
 from openlakes_portal_trino.settings import SavedQuerySettings, Settings
 
 COLLECTION = "saved-queries"
 PAGE = 500
+MOST_OWN = 200
+"""Saved queries of one person: everybody's list is read as a whole."""
 CAN_BE_NULL = ("engine", "catalog", "schema")
 
 
@@ -81,6 +92,9 @@ class SavedQueries:
 
     async def create(self, principal: Principal, new: NewSavedQuery) -> SavedQuery:
         """A new one of this person's."""
+        own = await self._documents.list(owner=principal.identity, limit=MOST_OWN)
+        if len(own.items) >= MOST_OWN:
+            raise Limited(f"You have {MOST_OWN} saved queries, as many as one may have.", remedy="Delete one first.")
         data = {**new.model_dump(mode="json", by_alias=True), "username": principal.username}
         document = await self._documents.create(data, owner=principal.identity)
         return _view(document, "own")
