@@ -9,7 +9,8 @@ import { Freshness, HealthPanel } from "./HealthPanel";
 
 /** Every component: its state, why, what to do, since when, and when it was last looked at. */
 export function Health(): ReactElement {
-  const { components, stream } = useComponents();
+  const health = useComponents();
+  const { components, stream } = health;
   return (
     <>
       <PageHeader
@@ -18,7 +19,7 @@ export function Health(): ReactElement {
         subtitle="Checks run in the background; a change is here within seconds."
         actions={<Freshness stream={stream} />}
       />
-      <HealthPanel components={components} />
+      <HealthPanel health={health} />
       {components ? (
         <Panel title="All components" badge={components.length}>
           <Table

@@ -2,19 +2,24 @@ import { Fragment, type ReactElement } from "react";
 import { Link } from "react-router";
 import { formatAgo, formatClock, formatUtc } from "../ui/format";
 import { Icon } from "../ui/icons";
-import { Loading } from "../ui/states";
+import { ErrorState, Loading } from "../ui/states";
 import { Status, STATE_ORDER } from "../ui/status";
 import { useNow } from "../ui/time";
 import type { StreamState } from "../ui/events";
-import { countStates, type Component } from "./health";
+import { countStates, type Component, type Components } from "./health";
 import "./health.css";
 
 const TROUBLE = new Set(["down", "missing", "degraded"]);
 const WORDS: Record<string, string> = { down: "down", missing: "missing", degraded: "degraded", starting: "starting", unknown: "not known yet", healthy: "healthy" };
 
 /** Is anything wrong? The count of each state, then each problem with cause and remedy. */
-export function HealthPanel({ components, all }: { components: Component[] | null; all?: boolean }): ReactElement {
-  if (!components) return <section className="panel" aria-label="Health"><Loading rows={2} /></section>;
+export function HealthPanel({ health: { components, error, retry }, all }: { health: Components; all?: boolean }): ReactElement {
+  if (!components)
+    return (
+      <section className="panel" aria-label="Health">
+        {error ? <ErrorState error={error} retry={retry} /> : <Loading rows={2} />}
+      </section>
+    );
   const counts = countStates(components);
   const troubles = components
     .filter((c) => TROUBLE.has(c.state))

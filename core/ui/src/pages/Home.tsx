@@ -20,8 +20,8 @@ import { Freshness, HealthPanel } from "./HealthPanel";
 export function Home(): ReactElement {
   const { boot } = usePortal();
   const session = useSession();
-  const { components, stream } = useComponents();
-  const settled = useSettled(components !== null);
+  const health = useComponents();
+  const settled = useSettled(health.components !== null);
   const admin = usePermission("core:plugin:read");
   const cards = boot.plugins
     .flatMap((plugin) => plugin.slots.filter((s) => s.slot === "home.cards").map((slot) => ({ plugin, slot })))
@@ -34,12 +34,12 @@ export function Home(): ReactElement {
         crumbs={`${boot.site.environment.name}, ${persona.toLowerCase()}`}
         actions={
           <>
-            <Freshness stream={stream} />
+            <Freshness stream={health.stream} />
             <MainLink />
           </>
         }
       />
-      <HealthPanel components={components} all />
+      <HealthPanel health={health} all />
       {/* What comes below waits for what is above, so that nothing moves under the pointer; not for long. */}
       <div className="cols" hidden={!settled}>
         <div className="stack">

@@ -1,6 +1,12 @@
 // Components live: asked once by the stream, changed by each event; how fresh that is, is always shown.
 import { useCallback, useState } from "react";
+import { useApi } from "../ui/api";
 import { useEvents, type StreamState } from "../ui/events";
+import { useElapsed } from "../ui/time";
+
+/** Milliseconds that the stream gets for its first word; then the list is asked for, and asked for again. */
+const PATIENCE = 3000;
+const EVERY = 10;
 
 export type Component = {
   id: string;
@@ -14,7 +20,15 @@ export type Component = {
   details: Record<string, string>;
 };
 
-export function useComponents(): { components: Component[] | null; stream: StreamState } {
+export type Components = {
+  components: Component[] | null;
+  stream: StreamState;
+  /** Neither the stream nor the list can be had. */
+  error: Error | null;
+  retry: () => void;
+};
+
+export function useComponents(): Components {
   const [byId, setById] = useState<Map<string, Component> | null>(null);
   const snapshot = useCallback((data: unknown) => {
     const { items } = data as { items: Component[] };
@@ -24,8 +38,15 @@ export function useComponents(): { components: Component[] | null; stream: Strea
     const component = data as Component;
     setById((old) => new Map(old ?? []).set(component.id, component));
   }, []);
-  const stream = useEvents("/api/components/events", { snapshot, component: changed });
-  return { components: byId ? [...byId.values()] : null, stream };
+  const removed = useCallback((data: unknown) => {
+    const { id } = data as { id: string };
+    setById((old) => new Map([...(old ?? [])].filter(([known]) => known !== id)));
+  }, []);
+  const stream = useEvents("/api/components/events", { snapshot, component: changed, removed });
+  const late = useElapsed(PATIENCE);
+  const list = useApi<{ items: Component[] }>(late && byId === null ? "/api/components" : null, { refresh: EVERY });
+  const components = byId ? [...byId.values()] : (list.data?.items ?? null);
+  return { components, stream, error: components ? null : list.error, retry: () => void list.refetch() };
 }
 
 export function countStates(components: Component[]): Map<string, number> {
