@@ -17,7 +17,9 @@ from openlakes_portal.spi.sql import ErrorKind, QueryState, Scalar
 class Submission(BaseModel, extra="forbid"):
     """A statement to run."""
 
-    sql: str = Field(min_length=1, pattern=r"^[^\0]*$", description="One SQL statement; parameters are written `:name`")
+    sql: str = Field(
+        min_length=1, pattern=r"^[^\x00]*$", description="One SQL statement; parameters are written `:name`"
+    )
     engine: str | None = Field(None, description="Engine; none: the default one")
     catalog: str | None = Field(None, max_length=200, description="Catalog of unqualified names")
     schema_: str | None = Field(None, alias="schema", max_length=200, description="Schema of unqualified names")
