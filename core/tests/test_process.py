@@ -37,6 +37,8 @@ def register_routes(context):
         os._exit(7)
     async def slow(request: Request) -> str:
         import asyncio
+        from pathlib import Path
+        Path(__file__).with_name("slow-began").touch()
         await asyncio.sleep(1.0)
         return "answered"
     async def ticks(request: Request) -> Events:
@@ -266,7 +268,7 @@ def test_a_stop_drains_ends_streams_and_leaves_nothing(number: signal.Signals, t
     stream = begin("ticks")
     assert b"200" in stream.recv(4096)
     slow = begin("slow")
-    time.sleep(0.3)  # the request must be on its way; nothing tells when it is
+    eventually((tmp_path / "site" / "slow-began").exists, 10, "the slow request began")
     started = time.monotonic()
     os.killpg(running.process.pid, number)
     answer = b""

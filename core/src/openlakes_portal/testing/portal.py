@@ -121,7 +121,12 @@ async def portal_for(
     """A portal in demo mode with its data in `data_dir`; every installed plugin unless `candidates` says which."""
     fixed: dict[str, Any] = {
         "auth": {"mode": "demo"},
-        "server": {"public_url": BASE, "data_dir": str(data_dir), "log_level": "error"},
+        "server": {
+            "public_url": BASE,
+            "allowed_hosts": [BASE.partition("://")[2]],  # the client's own, if a test moves the address
+            "data_dir": str(data_dir),
+            "log_level": "error",
+        },
         "limits": {"burst": 100_000, "anonymous_burst": 100_000, "sign_in": 100_000},
     }
     loaded = load(environ={}, overlay=merge(fixed, settings or {}))
