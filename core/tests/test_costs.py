@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ HEAVY = ("kubernetes", "trino", "minio", "hvac", "duckdb", "pyarrow")
 START = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
 from openlakes_portal.testing import portal_for
 async def main():
     async with portal_for(Path(sys.argv[1])) as portal:
@@ -82,10 +84,45 @@ async def test_a_busy_stream_ends_with_its_session(monkeypatch: pytest.MonkeyPat
     async def ended() -> bool:
         return False
 
+    parts: list[bytes] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        parts.append(message["body"])
+
     async with asyncio.timeout(10):
-        parts = [part async for part in sse.follow(busy(), ended, asyncio.Event())]
+        streams = sse.OpenStreams(asyncio.Event())
+        await streams.serve(busy(), send, sse.Holder("one", ended), asyncio.Event().wait)
     assert parts[-1].startswith(b"event: signed-out")
     assert any(b'"more"' in part for part in parts)
+
+
+async def test_a_client_that_does_not_read_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep-alives, the look at the session and the end reach a stream although another one's client reads nothing."""
+    monkeypatch.setattr(sse, "CHECK_SESSION", 0.05)
+    monkeypatch.setattr(sse, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(sse, "FAREWELL", 0.1)
+    heard: list[bytes] = []
+    stopping = asyncio.Event()
+
+    async def quiet() -> AsyncIterator[Event]:
+        await asyncio.Event().wait()
+        yield Event("never")
+
+    async def blocked(message: dict[str, Any]) -> None:
+        if message["body"] != sse.OPEN:
+            await asyncio.Event().wait()
+
+    async def send(message: dict[str, Any]) -> None:
+        heard.append(message["body"])
+
+    streams = sse.OpenStreams(stopping)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for each in (blocked, send):
+            group.create_task(streams.serve(quiet(), each, None, asyncio.Event().wait))
+        while heard.count(sse.STILL_HERE) < 2:
+            await asyncio.sleep(0.02)
+        stopping.set()
+    assert heard[-1] == sse.BYE
 
 
 async def test_all_streams_of_a_session_share_one_look_at_the_store(tmp_path: Path) -> None:

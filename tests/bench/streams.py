@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.servers import Running
 
-COUNT = 500
+COUNT = 1000
 SECONDS = 10.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")

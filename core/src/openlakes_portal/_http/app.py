@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -48,6 +49,9 @@ class Application:
         await self.portal.start()
         wrap, self._end_tracing = _tracing(self.portal.loaded)
         self._dispatcher = wrap(Dispatcher(self.portal, Documents(self.portal).app))
+        # What is loaded by now stays for good: the collector need not look at it again with every full round.
+        gc.collect()
+        gc.freeze()
 
     async def stop(self) -> None:
         """Close the door's streams and stop the portal."""

@@ -15,9 +15,9 @@ from openlakes_portal._host.journal import Attributed
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._http.problems import EndpointTimeout, UnsupportedMedia, invalid
 from openlakes_portal._http.request import HttpRequest
-from openlakes_portal._http.response import Response, StreamResponse, attachment
+from openlakes_portal._http.response import Answer, EventsResponse, Response, StreamResponse, attachment
 from openlakes_portal._http.routing import BoundRoute
-from openlakes_portal._http.sse import follow
+from openlakes_portal._http.sse import Holder
 from openlakes_portal._store.idempotency import Claim, KeptAnswer
 from openlakes_portal.spi import BadRequest, Events, File, Listing, NotAllowed, PortalError, Reply, Stream
 
@@ -31,7 +31,7 @@ class EndpointRunner:
         self._portal = portal
         self._threads: dict[str, anyio.CapacityLimiter] = {}
 
-    async def run(self, bound: BoundRoute, request: HttpRequest) -> Response | StreamResponse:
+    async def run(self, bound: BoundRoute, request: HttpRequest) -> Answer:
         """The answer of one request that may be answered."""
         if bound.route.body_limit is not None:
             request.body_limit = min(request.body_limit, bound.route.body_limit)
@@ -86,7 +86,7 @@ class EndpointRunner:
 
     async def _mutate(
         self, bound: BoundRoute, request: HttpRequest, arguments: dict[str, Any]
-    ) -> Response | StreamResponse:
+    ) -> Answer:
         key = request.headers.get("idempotency-key")
         claim: Claim | None = None
         if key is not None:
@@ -150,7 +150,7 @@ class EndpointRunner:
         entry = Entry("core.access.denied", request.id, request.session.principal, target, request.address)
         await self._portal.audit.write(entry, "event", error.permission or "refused")
 
-    def _answer(self, bound: BoundRoute, request: HttpRequest, value: Any) -> Response | StreamResponse:
+    def _answer(self, bound: BoundRoute, request: HttpRequest, value: Any) -> Answer:
         status, headers = bound.route.status, {}
         if isinstance(value, Reply):
             status = value.status if value.status != 200 else status
@@ -194,16 +194,15 @@ class EndpointRunner:
                 return Response(304, b"", headers)
         return Response(status, body, headers)
 
-    def _events(self, request: HttpRequest, events: Events) -> StreamResponse:
+    def _events(self, request: HttpRequest, events: Events) -> EventsResponse:
         session = request.session
+        if session is None:
+            return EventsResponse(events.source, None)
 
         async def still_allowed() -> bool:
-            if session is None:
-                return True
             return not session.ended.is_set() and await self._portal.sessions.refresh(session) is not None
 
-        headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"}
-        return StreamResponse(follow(events.source, still_allowed, self._portal.stopping), 200, headers)
+        return EventsResponse(events.source, Holder(session.id_hash, still_allowed))
 
 
 async def _read_file(file: File) -> AsyncIterator[bytes]:

@@ -32,8 +32,9 @@ from openlakes_portal._http.problems import (
 )
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.request_id import new_request_id
-from openlakes_portal._http.response import HeaderPolicy, Response, StreamResponse
+from openlakes_portal._http.response import Answer, EventsResponse, HeaderPolicy, Response, StreamResponse
 from openlakes_portal._http.routing import BoundAsgi, canonical_path
+from openlakes_portal._http.sse import OpenStreams
 from openlakes_portal.spi import Access, NotAllowed, NotFound, NotSignedIn, Permission, PortalError, Public, Unavailable
 
 log = structlog.get_logger("http")
@@ -59,6 +60,7 @@ class Dispatcher:
         self._by_session = TokenBuckets(self._limits.rate, self._limits.burst)
         self._by_address = TokenBuckets(self._limits.anonymous_rate, self._limits.anonymous_burst)
         self.streams = StreamCounter(self._limits.streams)
+        self._events = OpenStreams(portal.stopping)
         self._runner = EndpointRunner(portal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +86,7 @@ class Dispatcher:
             await sender.send(answer)
         self._account(request, sender.status, time.perf_counter() - started)
 
-    async def _serve(self, request: HttpRequest, sender: "_Sender") -> Response | StreamResponse | None:
+    async def _serve(self, request: HttpRequest, sender: "_Sender") -> Answer | None:
         scope = request.scope
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         self._check_head(request)
@@ -110,12 +112,15 @@ class Dispatcher:
         if method not in SAFE_METHODS:
             self._guard(request, bound.access)
         answer = await self._runner.run(bound, request)
-        if isinstance(answer, StreamResponse):
+        if isinstance(answer, StreamResponse | EventsResponse):
             key = request.session.principal.identity if request.session else f"address {request.address}"
             with self.streams.hold(key):
                 metrics.streams.set(self.streams.total)
                 try:
-                    await sender.stream(answer, request)
+                    if isinstance(answer, EventsResponse):
+                        await sender.events(answer, request, self._events)
+                    else:
+                        await sender.stream(answer, request)
                 finally:
                     metrics.streams.set(self.streams.total - 1)
             return None
@@ -238,7 +243,7 @@ class _Sender:
         self._head = head
         self.status = 499
 
-    async def send(self, answer: Response | StreamResponse) -> None:
+    async def send(self, answer: Answer) -> None:
         """A whole answer."""
         assert isinstance(answer, Response)
         self.status = answer.status
@@ -249,13 +254,23 @@ class _Sender:
         body = b"" if self._head or answer.status in (204, 304) else answer.body
         await self._send({"type": "http.response.body", "body": body})
 
-    async def stream(self, answer: StreamResponse, request: HttpRequest) -> None:
-        """An answer that goes on until its source ends or the client is gone."""
+    async def events(self, answer: EventsResponse, request: HttpRequest, streams: OpenStreams) -> None:
+        """An event stream, which the process's keeper looks after."""
+        if await self._start(answer):
+            await streams.serve(answer.source, self._send, answer.holder, request.disconnected)
+
+    async def _start(self, answer: StreamResponse | EventsResponse) -> bool:
+        """Send the head; whether there is to be a body."""
         self.status = answer.status
         headers = self._policy.headers(answer.headers, self._request_id)
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if self._head:
             await self._send({"type": "http.response.body", "body": b""})
+        return not self._head
+
+    async def stream(self, answer: StreamResponse, request: HttpRequest) -> None:
+        """An answer that goes on until its source ends or the client is gone."""
+        if not await self._start(answer):
             return
         gone = asyncio.create_task(request.disconnected())
         pump = asyncio.create_task(self._pump(answer))

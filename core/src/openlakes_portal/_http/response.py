@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from openlakes_portal._http.sse import Holder
+from openlakes_portal.spi import Event
+
 Headers = list[tuple[bytes, bytes]]
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
@@ -28,6 +31,21 @@ class StreamResponse:
     source: AsyncIterator[bytes]
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class EventsResponse:
+    """Server-Sent Events; `holder` is whose stream it is, None where nobody is signed in."""
+
+    source: AsyncIterator[Event]
+    holder: Holder | None
+    status: int = 200
+    headers: dict[str, str] = field(
+        default_factory=lambda: {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"}
+    )
+
+
+Answer = Response | StreamResponse | EventsResponse
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
