@@ -6,12 +6,15 @@ A literal segment wins over a parameter. A target is canonical or it is refused:
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from openlakes_portal._http.endpoint import CompiledEndpoint
 from openlakes_portal.spi import Access, AsgiRoute, BadRequest, Route
 
 ENCODED_TRAPS = re.compile(rb"%(?:2e|2f|5c|00|0[0-9a-f]|1[0-9a-f]|7f)", re.IGNORECASE)
+LONGEST_REMEMBERED = 256
+"""Bytes; so the memory of it stays below 2 MB whatever is asked for."""
 FORBIDDEN = re.compile(rb"[\x00-\x20\x7f\\]|//|/\.{1,2}(?:/|$)")
 
 
@@ -62,6 +65,7 @@ class RouteTable:
     def __init__(self, routes: Iterable[BoundRoute]) -> None:
         self.routes = tuple(routes)
         self._root = _Node()
+        self._plain: dict[tuple[str, str], Match] = {}
         for bound in self.routes:
             self._add(bound)
 
@@ -75,9 +79,14 @@ class RouteTable:
             else:
                 node = node.literals.setdefault(part, _Node())
         node.routes[bound.route.method] = (bound, tuple(names))
+        if not names:
+            self._plain[bound.route.method, "/" + bound.template.strip("/")] = Match(bound, {})
 
     def match(self, method: str, path: str) -> Match | list[str]:
         """The match, or the methods that the path has (empty: no such path)."""
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain
         found = self._find(self._root, path.strip("/").split("/") if path != "/" else [""], 0, [])
         if found is None or (path.endswith("/") and path != "/"):
             return []
@@ -103,6 +112,11 @@ class RouteTable:
 
 
 def canonical_path(raw_path: bytes) -> str:
+    """What `canonicalise` says; remembered for short targets, because the same few are asked for all the time."""
+    return _remembered(raw_path) if len(raw_path) <= LONGEST_REMEMBERED else canonicalise(raw_path)
+
+
+def canonicalise(raw_path: bytes) -> str:
     """The path of a request target, decoded; `BadRequest` unless it is canonical as it was sent.
 
     Dot segments, empty segments, backslashes, control characters, and percent-encodings of dots, slashes, backslashes
@@ -117,3 +131,6 @@ def canonical_path(raw_path: bytes) -> str:
         return unquote_to_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise BadRequest("The path is not UTF-8.") from None
+
+
+_remembered = lru_cache(maxsize=4096)(canonicalise)
