@@ -9,6 +9,8 @@ import time
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from inspect import isroutine
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -80,6 +82,22 @@ class LoadLimits:
     import_deadline: float = 20.0
     hook_deadline: float = 5.0
     threads: int = 8
+
+
+class _Hooks(pluggy.PluginManager):
+    """Looks at a module's own functions only. pluggy asks for every name of it, which costs more than all the rest."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """The options of one name, None where it is no hook implementation."""
+        return super().parse_hookimpl_opts(plugin, name) if _may_be_hook(plugin, name) else None
+
+    def parse_hookspec_opts(self, module_or_class: ModuleType | type, name: str) -> pluggy.HookspecOpts | None:
+        """The same for our specifications."""
+        return super().parse_hookspec_opts(module_or_class, name) if _may_be_hook(module_or_class, name) else None
+
+
+def _may_be_hook(namespace: object, name: str) -> bool:
+    return not isinstance(namespace, ModuleType) or isroutine(vars(namespace).get(name))
 
 
 class Loader:
@@ -171,7 +189,7 @@ class Loader:
             raise failure("import", error) from None
 
     def _register(self, plugin_id: str, module: Any) -> pluggy.PluginManager:
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager = _Hooks(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
         try:
             manager.register(module, name=plugin_id)

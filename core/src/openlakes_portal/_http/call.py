@@ -84,9 +84,7 @@ class EndpointRunner:
         except TimeoutError:
             raise EndpointTimeout(f"No answer within {seconds:g} s.", remedy="See the health of the system.") from None
 
-    async def _mutate(
-        self, bound: BoundRoute, request: HttpRequest, arguments: dict[str, Any]
-    ) -> Answer:
+    async def _mutate(self, bound: BoundRoute, request: HttpRequest, arguments: dict[str, Any]) -> Answer:
         key = request.headers.get("idempotency-key")
         claim: Claim | None = None
         if key is not None:
