@@ -16,7 +16,7 @@ from openlakes_portal.spi import Unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test holds it against the migrations themselves."""
 
 LOCK_ID = 0x6F6C706F7274  # "olport"
@@ -91,7 +91,10 @@ def _upgrade(connection: Connection) -> bool:
 
 def run_environment(context: Any) -> None:
     """What migrations/env.py does: run on the connection and in the transaction that `migrate` holds."""
+    from openlakes_portal._store import identity_tables
     from openlakes_portal._store.tables import metadata
+
+    assert identity_tables.people.metadata is metadata  # every table is declared by now
 
     connection = context.config.attributes["connection"]
     context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True, render_as_batch=True)

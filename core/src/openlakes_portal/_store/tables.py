@@ -60,8 +60,15 @@ sessions = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),  # The absolute end
+    Column("provider_session", Text),  # `sid` of the identity provider
+    Column("tokens", LargeBinary),  # Encrypted: refresh token, ID token
+    Column("checked_at", UtcTime),  # When the identity provider last confirmed the person
+    Column("refreshing_until", UtcTime),  # The one refresh in flight holds this lease
+    Column("address", Text),
+    Column("agent", Text),
     Index("ix_sessions_identity", "issuer", "subject"),
     Index("ix_sessions_expires_at", "expires_at"),
+    Index("ix_sessions_provider_session", "issuer", "provider_session"),
 )
 
 audit_records = Table(
