@@ -3,12 +3,14 @@
 import importlib
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from openlakes_portal._host.discovery import Candidate
+from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.migrate import migrate
 from openlakes_portal.testing import candidate_for
 
 HEAD = """
@@ -50,3 +52,21 @@ def write_plugin(tmp_path: Path) -> Iterator[WritePlugin]:
     sys.path.remove(str(folder))
     for name in written:
         sys.modules.pop(name, None)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield database_url(None, tmp_path)
+    else:
+        yield database_url(request.getfixturevalue("postgres_url"), tmp_path)
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """A migrated database."""
+    opened = Database(url)
+    await migrate(opened)
+    yield opened
+    await opened.close()

@@ -4,44 +4,17 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
 
 from openlakes_portal._audit.log import AuditLog, Entry
-from openlakes_portal._auth.sessions import Sessions
-from openlakes_portal._rbac.policy import Identity, build_policy
-from openlakes_portal._settings.model import RoleBinding, SessionSettings
 from openlakes_portal._store import migrate as migrations
-from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.documents import StoredDocuments
 from openlakes_portal._store.idempotency import Claim, IdempotencyStore, KeptAnswer
-from openlakes_portal.spi import Conflict, InvalidInput, NotFound, Permission, PreconditionFailed, Unavailable
-
-ANNA = Identity("https://idp.example", "1", "anna", "Anna", groups=("staff",))
-READ = Permission("core:x:read", "Read", roles=("viewer",))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        yield database_url(None, tmp_path)
-    else:
-        yield database_url(request.getfixturevalue("postgres_url"), tmp_path)
-
-
-@pytest.fixture
-async def database(url: str) -> AsyncIterator[Database]:
-    """A migrated database."""
-    opened = Database(url)
-    await migrations.migrate(opened)
-    yield opened
-    await opened.close()
+from openlakes_portal.spi import Conflict, InvalidInput, NotFound, PreconditionFailed, Unavailable
 
 
 async def test_a_document_is_kept_with_owner_and_version(database: Database) -> None:
@@ -166,80 +139,6 @@ async def test_of_many_requests_with_one_key_exactly_one_runs(database: Database
             return False
 
     assert sum(await asyncio.gather(*(attempt() for _ in range(10)))) == 1
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.at = now()
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-def sessions(database: Database, clock: Clock) -> Sessions:
-    policy = build_policy([READ], (RoleBinding(role="viewer", group="staff"),))
-    return Sessions(database, policy, SessionSettings(idle_timeout=600, absolute_timeout=3600), clock)
-
-
-async def test_a_session_is_known_by_its_cookie_on_every_replica(database: Database) -> None:
-    clock = Clock()
-    here, there = sessions(database, clock), sessions(database, clock)
-    secret, session = await here.create(ANNA)
-    other = await there.resolve(secret)
-    assert other is not None
-    assert other.principal == session.principal
-    assert other.principal.permissions == {"core:x:read"}
-    assert await there.resolve(secret + "x") is None
-    async with database.read() as connection:
-        stored = (await connection.execute(text("SELECT * FROM sessions"))).one()
-    assert secret not in repr(stored), "the store must hold the hash only"
-
-
-async def test_sessions_end_by_idleness_and_in_any_case(database: Database) -> None:
-    clock = Clock()
-    idle, busy = sessions(database, clock), sessions(database, clock)
-    secret, _ = await idle.create(ANNA)
-    clock.at += timedelta(seconds=700)
-    assert await sessions(database, clock).resolve(secret) is None
-    secret, _ = await busy.create(ANNA)
-    for _ in range(8):
-        clock.at += timedelta(seconds=400)
-        assert await sessions(database, clock).resolve(secret) is not None, "a busy session stays"
-    clock.at += timedelta(seconds=401)
-    assert await sessions(database, clock).resolve(secret) is None, "polling cannot extend the absolute end"
-
-
-async def test_an_ended_session_is_dead_at_once_and_told_to_who_listens(database: Database) -> None:
-    clock = Clock()
-    service = sessions(database, clock)
-    told = []
-
-    async def hear(principal: object) -> None:
-        told.append(principal)
-
-    service.on_end(hear)
-    secret, session = await service.create(ANNA)
-    await service.end(session)
-    assert await service.resolve(secret) is None
-    assert session.ended.is_set()
-    assert told == [session.principal]
-    second, _ = await service.create(ANNA)
-    clock.at += timedelta(hours=2)
-    assert await service.sweep() == 1
-    assert len(told) == 2
-    assert await service.resolve(second) is None
-
-
-async def test_a_warm_request_asks_the_database_nothing(database: Database) -> None:
-    """P10."""
-    service = sessions(database, Clock())
-    secret, _ = await service.create(ANNA)
-    before = database.queries
-    for _ in range(100):
-        assert await service.resolve(secret) is not None
-    assert database.queries == before
 
 
 async def test_the_schema_of_the_migrations_is_the_schema_of_the_tables(database: Database) -> None:

@@ -22,10 +22,13 @@ from openlakes_portal._host.monitor import HealthMonitor
 from openlakes_portal._host.records import PluginRecord, StageFailed
 from openlakes_portal._host.registry import Registry, cross_check, freeze
 from openlakes_portal._http import metrics
+from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._settings.load import LoadedSettings
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.idempotency import IdempotencyStore
+from openlakes_portal._store.keyring import Keyring, load_keyring
 from openlakes_portal._store.migrate import check, migrate
+from openlakes_portal._store.signals import Signals
 
 log = structlog.get_logger("portal")
 SWEEP_EVERY = 20.0
@@ -44,6 +47,9 @@ class Portal:
     monitor: HealthMonitor
     idempotency: IdempotencyStore
     issuer: Issuer
+    keyring: Keyring
+    signals: Signals
+    book: PolicyBook
 
     def __init__(self, loaded: LoadedSettings, candidates: Callable[[], list[Candidate]] = discover) -> None:
         self.loaded = loaded
@@ -81,6 +87,8 @@ class Portal:
             await check(self.database)
         self.journal.open()
         self._stack.callback(self.journal.close)
+        self.keyring = load_keyring(self.settings)
+        self.signals = Signals(self.database)
         self.audit = AuditLog(self.database)
         self.issuer = Issuer(self.settings.server.public_url, self.settings.server.data_dir)
         self.idempotency = IdempotencyStore(self.database, self.settings.limits.idempotency_ttl)
@@ -92,13 +100,15 @@ class Portal:
         bindings = self.settings.rbac.role_bindings
         if self.settings.auth.mode == "demo":
             bindings += demo_bindings()
-        self.sessions = Sessions(
-            self.database, freeze(contributions, records, bindings).policy, self.settings.auth.session
-        )
+        self.book = PolicyBook(self.database, freeze(contributions, records, bindings).policy, self.signals)
+        self.sessions = Sessions(self.database, self.book, self.settings.auth.session, self.keyring, self.signals)
+        await self.signals.start()
+        self._stack.push_async_callback(self.signals.stop)
         self.runtime.sessions = self.sessions
         self.runtime.services = [s for c in contributions for s in c.services]
         contributions, records = await self._enter_lifespans(contributions, records)
         self.registry = freeze(contributions, sorted(records, key=lambda r: r.id), bindings)
+        await self.book.rebase(self.registry.policy)
         self.runtime.services = [s for c in contributions for s in c.services]
         self._report(records)
         self.lanes = {c.id: Lane(c.id, c.record.version, self.journal) for c in contributions}

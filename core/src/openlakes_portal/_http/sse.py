@@ -93,7 +93,7 @@ class OpenStreams:
     _speaking: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(
-        self, source: AsyncIterator[Event], send: Send, holder: Holder | None, gone: Callable[[], Awaitable[None]]
+        self, source: AsyncIterator[Event], send: Send, holder: Holder | None, gone: Callable[[], Awaitable[object]]
     ) -> None:
         """Send events as they come, and comments when it is quiet, until the source, the client (`gone` returns), the
         holder's session or the server ends it. The source is closed in each case."""
@@ -175,6 +175,6 @@ async def _allows(holder: Holder | None) -> bool:
         return False
 
 
-async def _when(happened: Callable[[], Awaitable[None]], then: Callable[[], None]) -> None:
+async def _when(happened: Callable[[], Awaitable[object]], then: Callable[[], None]) -> None:
     await happened()
     then()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from openlakes_portal._settings.model import RoleBinding
-from openlakes_portal.spi import ROLES, Permission
+from openlakes_portal.spi import ROLES, Permission, Principal
 
 ADMIN_ROLE = "platform-admin"
 
@@ -56,18 +56,33 @@ class Policy:
         """Everything that these roles hold, implied permissions included."""
         return frozenset().union(*(self.roles.get(role, frozenset()) for role in roles))
 
+    def principal(self, identity: Identity, at: datetime, session_id: str | None = None) -> Principal:
+        """This person with the roles and permissions that they have at this time."""
+        roles = self.roles_of(identity, at)
+        return Principal(
+            subject=identity.subject,
+            issuer=identity.issuer,
+            username=identity.username,
+            name=identity.name,
+            email=identity.email,
+            roles=roles,
+            permissions=self.permissions_of(roles),
+            session_id=session_id,
+        )
+
 
 def build_policy(permissions: Iterable[Permission], bindings: tuple[RoleBinding, ...]) -> Policy:
     """The policy of the registered permissions. Names are unique by then; implications are followed to their end."""
     by_name = {permission.name: permission for permission in permissions}
     roles = {
-        role: _closure((p.name for p in by_name.values() if role == ADMIN_ROLE or role in p.roles), by_name)
+        role: closure((p.name for p in by_name.values() if role == ADMIN_ROLE or role in p.roles), by_name)
         for role in ROLES
     }
     return Policy(by_name, roles, bindings)
 
 
-def _closure(names: Iterable[str], by_name: Mapping[str, Permission]) -> frozenset[str]:
+def closure(names: Iterable[str], by_name: Mapping[str, Permission]) -> frozenset[str]:
+    """These permissions with everything that they imply; names that no plugin registered are left out."""
     found: set[str] = set()
     todo = list(names)
     while todo:

@@ -77,6 +77,9 @@ class SecuritySettings(Section):
         description="Encrypts tokens and keys at rest: 32 bytes as base64 or hex "
         "(default: a file made at the first start in server.data_dir)",
     )
+    previous_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys that were `security.key` before: they still decrypt until everything is written anew"
+    )
 
 
 class OidcSettings(Section):
@@ -85,8 +88,42 @@ class OidcSettings(Section):
     issuer: str = Field(description="Issuer, exactly as the provider states it")
     client_id: str = Field(description="The client registered for the portal")
     client_secret: SecretStr | None = Field(None, description="Its secret")
+    client_auth: Literal["client_secret_basic", "client_secret_post"] = Field(
+        "client_secret_basic", description="How the secret is sent (OpenID Connect Core, section 9)"
+    )
+    title: str = Field("your company account", max_length=60, description="Name of the provider on the sign-in page")
     scopes: tuple[str, ...] = Field(("openid", "profile", "email"), description="Scopes asked for")
-    groups_claim: str = Field("groups", description="Claim that holds the groups")
+    groups_claim: str = Field(
+        "groups", description="Claim of the ID token that holds the groups; dots lead into objects (realm_access.roles)"
+    )
+    role_claims: tuple[str, ...] = Field(
+        (), description="Further claims whose values count as groups, like resource_access.openlakes-portal.roles"
+    )
+    groups_overage_url: str | None = Field(
+        None,
+        description="Where to ask for groups that do not fit the token (Entra ID: "
+        "https://graph.microsoft.com/v1.0/me/getMemberObjects); without it such a person is not signed in",
+    )
+    subject_claim: str = Field("sub", description="Claim that identifies a person for good: sub, or oid for Entra ID")
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
+        Field(("RS256", "PS256", "ES256", "EdDSA"), min_length=1, description="Signatures that are believed")
+    )
+    clock_skew: int = Field(60, ge=0, le=300, description="Seconds by which clocks may differ")
+    acr_values: tuple[str, ...] = Field((), description="Assurance levels asked for; a sign-in with another is refused")
+    max_age: int | None = Field(None, ge=0, description="Longest time since the person last proved who they are")
+    ca_file: Path | None = Field(None, description="Certificates that are trusted for the provider (PEM)")
+    timeout: float = Field(10.0, gt=0, le=60, description="Seconds that each call to the provider may take")
+    check_every: float = Field(
+        60.0, ge=5, le=3600, description="While a person is active the provider is asked this often whether they may"
+    )
+    logout: bool = Field(True, description="Sign out at the provider too (RP-initiated logout)")
+
+    @field_validator("scopes")
+    @classmethod
+    def _check_scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in value:
+            raise ValueError("must contain openid")
+        return value
 
 
 class SessionSettings(Section):
