@@ -4,6 +4,7 @@ import { useInfiniteQuery, type InfiniteData } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useSearchParams } from "react-router";
 import { api, type ApiError } from "../ui/api";
+import { plural } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState, ErrorState, Loading } from "../ui/states";
@@ -67,7 +68,7 @@ export function Audit(): ReactElement {
             {filtered ? <Button onClick={() => setParameters({}, { replace: true })}>Clear</Button> : null}
           </>
         }
-        actions={records.data ? <span className="small t3">{rows.length}{records.hasNextPage ? " shown, there are more" : rows.length === 1 ? " record" : " records"}</span> : null}
+        actions={records.data ? <span className="small t3">{records.hasNextPage ? `${rows.length} shown, there are more` : plural(rows.length, "record")}</span> : null}
       >
         {records.error && rows.length === 0 ? <ErrorState error={records.error} retry={() => void records.refetch()} /> : null}
         {records.error && rows.length > 0 ? (

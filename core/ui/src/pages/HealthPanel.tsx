@@ -1,6 +1,6 @@
 import { Fragment, type ReactElement } from "react";
 import { Link } from "react-router";
-import { formatAgo, formatClock, formatUtc } from "../ui/format";
+import { formatAgo, formatClock, formatUtc, plural } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { ErrorState, Loading } from "../ui/states";
 import { Status, STATE_ORDER } from "../ui/status";
@@ -30,7 +30,7 @@ export function HealthPanel({ health: { components, error, retry }, all }: { hea
     <section className="panel" aria-label="Health" aria-live="polite">
       <header>
         {healthy === components.length ? (
-          <Status state="healthy" label={components.length === 1 ? "The one component is healthy" : `All ${components.length} components healthy`} />
+          <Status state="healthy" label={components.length === 1 ? "The one component is healthy" : `All ${plural(components.length, "component")} healthy`} />
         ) : (
           order.map((state, i) => (
             <Fragment key={state}>

@@ -2,7 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { Fragment, useState, type ReactElement } from "react";
 import { useSearchParams } from "react-router";
 import { useApi } from "../ui/api";
-import { formatDuration } from "../ui/format";
+import { formatDuration, plural } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState, Loaded } from "../ui/states";
@@ -35,11 +35,10 @@ type Plugin = {
 /** Quarantined first: that is what somebody must look at. */
 const ORDER = ["quarantined", "active", "disabled"];
 
-const plural = (count: number, name: string): string => `${count} ${count === 1 ? name.replace(/s$/, "") : name}`;
 const contributes = (plugin: Plugin): string =>
   Object.entries(plugin.contributes)
     .filter(([, count]) => count > 0)
-    .map(([name, count]) => plural(count, name))
+    .map(([name, count]) => plural(count, name.replace(/s$/, ""), name))
     .join(", ");
 
 export function Plugins(): ReactElement {

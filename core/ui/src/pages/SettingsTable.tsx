@@ -1,5 +1,6 @@
 import { Switch, TextInput } from "@mantine/core";
 import { useState, type ReactElement } from "react";
+import { pluralOf } from "../ui/format";
 import { EmptyState } from "../ui/states";
 import { Table } from "../ui/table";
 
@@ -68,7 +69,7 @@ export function SettingsBySection({ settings }: { settings: Setting[] }): ReactE
         <Switch label="Only what is not the default" checked={changed} onChange={(e) => setChanged(e.currentTarget.checked)} />
         <span className="grow" />
         <span className="small t3" role="status">
-          {shown.length} of {settings.length} settings
+          {pluralOf(shown.length, settings.length, "setting")}
         </span>
       </div>
       {shown.length === 0 ? (

@@ -16,6 +16,16 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || Math.abs(size) >= 100 ? Math.round(size) : size.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** A count with its noun: "1 row", "336,776 rows"; `many` where the noun does not just take an s. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatNumber(count)} ${count === 1 ? one : many}`;
+}
+
+/** How many of how many: "0 of 1 row", "16 of 336,776 rows"; the noun follows the second. */
+export function pluralOf(part: number, whole: number, one: string, many?: string): string {
+  return `${formatNumber(part)} of ${plural(whole, one, many)}`;
+}
+
 /** A count in little room: 337 k. */
 export function formatCount(count: number): string {
   if (count < 1000) return String(count);

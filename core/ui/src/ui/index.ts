@@ -4,7 +4,7 @@ export { api, apiFetch, ApiError, currentCsrfToken, useApi, useApiMutation, type
 export { usePermission, usePortal, useSession, type Session } from "./session";
 export { getPreference, setPreference, usePreference } from "./preferences";
 export { useEvents, type StreamState } from "./events";
-export { formatAgo, formatBytes, formatClock, formatCount, formatDuration, formatNumber, formatUtc, pick } from "./format";
+export { formatAgo, formatBytes, formatClock, formatCount, formatDuration, formatNumber, formatUtc, pick, plural, pluralOf } from "./format";
 export { csvField, toCsv } from "./csv";
 export { Icon, ICONS } from "./icons";
 export { Status, STATE_ORDER } from "./status";
@@ -22,7 +22,7 @@ export { Markdown } from "./markdown";
 export { LogView } from "./log";
 export { DeclaredPage, KeyValue, Timeline } from "./declared";
 export { Value, type ValueKind } from "./value";
-export { toast } from "./toast";
+export { toast, type ToastAction } from "./toast";
 export { reportRunning, type RunningThing } from "./running";
 export {
   ActionIcon,

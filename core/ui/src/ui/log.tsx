@@ -1,6 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { useEvents } from "./events";
+import { plural, pluralOf } from "./format";
 import { Icon } from "./icons";
 import { Panel } from "./layout";
 import { levelOf, plainLine } from "./log-lines";
@@ -34,7 +35,7 @@ export function LogView({ title, stream }: { title: string; stream: string }): R
   return (
     <Panel
       title={title}
-      badge={wanted ? `${shown.length} of ${lines.length} lines` : `${lines.length} lines`}
+      badge={wanted ? pluralOf(shown.length, lines.length, "line") : plural(lines.length, "line")}
       actions={
         <>
           <Status state={state.live ? "running" : "unknown"} label={state.live ? "live" : "not connected"} />

@@ -2,6 +2,7 @@
 import { TextInput } from "@mantine/core";
 import { useMemo, useState, type ReactElement, type ReactNode } from "react";
 import { toCsv } from "./csv";
+import { plural, pluralOf } from "./format";
 import { Icon } from "./icons";
 import "./table.css";
 
@@ -55,7 +56,7 @@ export function Table<Row>({ label, columns, rows, rowKey, empty, tools, onRow }
           <TextInput aria-label={`Filter ${label}`} placeholder="Filter" value={text} onChange={(e) => setText(e.currentTarget.value)} />
           <span className="grow" />
           <span className="small t3">
-            {shown.length === rows.length ? `${rows.length} rows` : `${shown.length} of ${rows.length} rows`}
+            {shown.length === rows.length ? plural(rows.length, "row") : pluralOf(shown.length, rows.length, "row")}
           </span>
           <button type="button" className="link-button" onClick={() => exportCsv(label, columns, shown)}>
             <Icon name="download" /> CSV

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { csvField, toCsv } from "../csv";
 import { retryDelay, parseEvent } from "../events";
-import { formatAgo, formatBytes, formatCount, formatDuration, formatNumber, formatUtc, pick } from "../format";
+import { formatAgo, formatBytes, formatCount, formatDuration, formatNumber, formatUtc, pick, plural, pluralOf } from "../format";
 
 const NOW = new Date("2026-11-25T12:00:00Z");
 const before = (seconds: number): Date => new Date(NOW.getTime() - seconds * 1000);
@@ -61,4 +61,9 @@ describe("a stream", () => {
     expect(parseEvent('{"a":1}')).toEqual({ a: 1 });
     expect(parseEvent("plain line")).toBe("plain line");
   });
+});
+
+it("counts one of a thing in the singular", () => {
+  expect([plural(0, "row"), plural(1, "row"), plural(336_776, "row"), plural(2, "entry", "entries")]).toEqual(["0 rows", "1 row", "336,776 rows", "2 entries"]);
+  expect([pluralOf(0, 1, "row"), pluralOf(16, 336_776, "row")]).toEqual(["0 of 1 row", "16 of 336,776 rows"]);
 });

@@ -1,0 +1,17 @@
+import { expect, it, vi } from "vitest";
+
+const shown = vi.hoisted(() => ({ show: vi.fn((_: { message: unknown; autoClose: number }) => "t1"), hide: vi.fn() }));
+vi.mock("@mantine/notifications", () => ({ notifications: shown }));
+const { toast } = await import("../toast");
+
+it("offers to undo for long enough, and goes once that is taken", () => {
+  const run = vi.fn();
+  toast("info", "Closed “x”.", { label: "Undo", run });
+  const [given] = shown.show.mock.calls[0] ?? [];
+  expect(given?.autoClose).toBe(10_000);
+  const [words, , button] = (given?.message as { props: { children: [string, string, { props: { children: string; onClick: () => void } }] } }).props.children;
+  expect([words, button.props.children]).toEqual(["Closed “x”.", "Undo"]);
+  button.props.onClick();
+  expect(run).toHaveBeenCalledOnce();
+  expect(shown.hide).toHaveBeenCalledWith("t1");
+});
