@@ -1,6 +1,7 @@
 // A small chart in SVG: bars, lines or points over one axis; the same figures as a table for who cannot see it.
-import { useId, useMemo, useState, type ReactElement } from "react";
-import { formatNumber } from "./format";
+import { useId, useMemo, useState, type MouseEvent, type ReactElement } from "react";
+import { boundPoints } from "./chart-bounds";
+import { formatNumber, plural } from "./format";
 import { useWidth } from "./size";
 import "./chart.css";
 
@@ -11,7 +12,10 @@ type Props = { label: string; kind: ChartKind; points: ChartPoint[]; unit?: stri
 const LEFT = 64;
 const BOTTOM = 44;
 const TOP = 12;
-const MOST = 2000;
+/** Lines of the table below. */
+const MOST_LINES = 200;
+/** Up to so many, each point of a line has its dot. */
+const DOTTED = 120;
 
 /** Round steps for an axis: at most `count` of them between the bounds. */
 export function ticks(low: number, high: number, count = 5): number[] {
@@ -27,8 +31,10 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
   const id = useId();
   const [figure, width] = useWidth<HTMLElement>(860);
   const [hover, setHover] = useState<ChartPoint | null>(null);
-  const shown = useMemo(() => points.filter((p) => Number.isFinite(p.y)).slice(0, MOST), [points]);
+  const { points: shown, words } = useMemo(() => boundPoints(kind, points), [kind, points]);
   const series = useMemo(() => [...new Set(shown.map((p) => p.series ?? ""))], [shown]);
+  const names = useMemo(() => [...new Set(shown.map((p) => String(p.x)))], [shown]);
+  const places = useMemo(() => new Map(names.map((name, i) => [name, i])), [names]);
   if (shown.length === 0) return <p className="table-empty t2">No figures to draw.</p>;
 
   const low = Math.min(...shown.map((p) => p.y), kind === "scatter" ? Infinity : 0);
@@ -36,25 +42,30 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
   const span = high - low || 1;
   const y = (value: number): number => TOP + (1 - (value - low) / span) * (height - TOP - BOTTOM);
   const numericX = kind !== "bar" && shown.every((p) => typeof p.x === "number");
-  const names = [...new Set(shown.map((p) => String(p.x)))];
   const xs = shown.map((p) => Number(p.x));
   const lowX = Math.min(...xs);
   const spanX = Math.max(...xs) - lowX || 1;
   const plot = Math.max(40, width - LEFT - 8);
   const x = (point: ChartPoint): number =>
-    numericX ? LEFT + ((Number(point.x) - lowX) / spanX) * plot : LEFT + ((names.indexOf(String(point.x)) + 0.5) / names.length) * plot;
+    numericX ? LEFT + ((Number(point.x) - lowX) / spanX) * plot : LEFT + (((places.get(String(point.x)) ?? 0) + 0.5) / names.length) * plot;
   const colour = (point: ChartPoint): string => `var(--c${(series.indexOf(point.series ?? "") % 8) + 1})`;
   const band = plot / names.length;
   const bar = Math.max(1, (band * 0.7) / series.length);
+  const near = (event: MouseEvent<SVGSVGElement>): void => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const [left, top] = [event.clientX - box.left, event.clientY - box.top];
+    const away = (p: ChartPoint): number => (x(p) - left) ** 2 + (kind === "line" ? 0.01 : 1) * (y(p.y) - top) ** 2;
+    setHover(shown.reduce((best, p) => (away(p) < away(best) ? p : best)));
+  };
   const every = Math.ceil(names.length / Math.max(1, Math.floor(plot / 72)));
 
   return (
     <figure ref={figure} className="chart" aria-labelledby={id}>
       <figcaption id={id} className="visually-hidden">
-        {label}: {shown.length} points, from {formatNumber(low)} to {formatNumber(high)} {unit}
+        {label}: {plural(shown.length, kind === "bar" ? "bar" : "point")}, from {formatNumber(low)} to {formatNumber(high)} {unit}
       </figcaption>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the pointer only repeats what the table says */}
-      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} onMouseLeave={() => setHover(null)}>
+      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} onMouseLeave={() => setHover(null)} onMouseMove={kind === "bar" ? undefined : near}>
         {ticks(low, high).map((tick) => (
           <g key={tick}>
             <line x1={LEFT} x2={width - 8} y1={y(tick)} y2={y(tick)} className="chart-line" />
@@ -96,8 +107,8 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
               fill={colour(point)}
               onMouseEnter={() => setHover(point)}
             />
-          ) : (
-            <circle key={i} cx={x(point)} cy={y(point.y)} r={kind === "line" ? 2.5 : 3.5} fill={colour(point)} onMouseEnter={() => setHover(point)} />
+          ) : kind === "line" && shown.length > DOTTED ? null : (
+            <circle key={i} cx={x(point)} cy={y(point.y)} r={kind === "line" || shown.length > DOTTED ? 2.5 : 3.5} fillOpacity={kind === "scatter" && shown.length > DOTTED ? 0.6 : 1} fill={colour(point)} />
           ),
         )}
       </svg>
@@ -113,13 +124,13 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
         <span className="t3 grow">
           {hover ? `${hover.x}${hover.series ? `, ${hover.series}` : ""}: ${formatNumber(hover.y, 4)} ${unit ?? ""}` : yLabel ?? ""}
         </span>
-        {points.length > shown.length ? <span className="warn">first {MOST} points</span> : null}
       </div>
+      {words ? <p className="small t2 chart-words">{words}</p> : null}
       <details className="small">
         <summary>As a table</summary>
         <table className="plain">
           <tbody>
-            {shown.slice(0, 200).map((p, i) => (
+            {shown.slice(0, MOST_LINES).map((p, i) => (
               <tr key={i}>
                 <td>{String(p.x)}</td>
                 {series.length > 1 ? <td>{p.series}</td> : null}
@@ -128,6 +139,7 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
             ))}
           </tbody>
         </table>
+        {shown.length > MOST_LINES ? <p className="t3">The first {MOST_LINES} of {formatNumber(shown.length)}.</p> : null}
       </details>
     </figure>
   );

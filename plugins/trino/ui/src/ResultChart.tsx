@@ -1,11 +1,16 @@
-import { Chart, EmptyState, Select, type ChartKind, type ChartPoint } from "@openlakes/ui";
+import { Chart, EmptyState, Select, type ChartKind } from "@openlakes/ui";
 import { useMemo, useState, type ReactElement } from "react";
 import { isNumeric, type ArrowRows } from "./arrow";
+import { chartPoints, MOST_READ, sourceWords } from "./chart-points";
+import type { Query } from "./types";
 
-const MOST = 2000;
+/** Series that are told apart by colour. */
+const FEW = 8;
 
-/** A quick look at the result: bars, a line or points, of the first rows. */
-export function ResultChart({ rows }: { rows: ArrowRows }): ReactElement {
+type Props = { rows: ArrowRows; query: Pick<Query, "total_rows" | "truncated"> | null };
+
+/** A quick look at the result: bars, a line or points. */
+export function ResultChart({ rows, query }: Props): ReactElement {
   const names = rows.fields.map((f) => f.name);
   const numeric = rows.fields.flatMap((f, i) => (isNumeric(f.type) ? [i] : []));
   const texts = rows.fields.flatMap((f, i) => (isNumeric(f.type) ? [] : [i]));
@@ -13,17 +18,9 @@ export function ResultChart({ rows }: { rows: ArrowRows }): ReactElement {
   const [kind, setKind] = useState<ChartKind>("bar");
   const [x, setX] = useState<number>(firstText >= 0 ? firstText : 0);
   const [y, setY] = useState<number>(numeric.find((i) => i !== (firstText >= 0 ? firstText : 0)) ?? numeric[0] ?? -1);
-  const [series, setSeries] = useState<number>(() => (texts[1] !== undefined && repeats(rows, firstText) ? texts[1] : -1));
-  const stacked = kind === "bar" && series < 0 && repeats(rows, x);
-  const points = useMemo<ChartPoint[]>(() => {
-    if (y < 0) return [];
-    const xNumeric = rows.fields[x] ? isNumeric(rows.fields[x].type) : false;
-    return Array.from({ length: Math.min(rows.length, MOST) }, (_, row) => ({
-      x: xNumeric ? rows.number(row, x) : (rows.text(row, x) ?? "NULL"),
-      y: rows.number(row, y),
-      series: series >= 0 ? (rows.text(row, series) ?? "NULL") : undefined,
-    }));
-  }, [rows, x, y, series]);
+  const [series, setSeries] = useState<number>(() => firstSeries(rows, texts));
+  const read = Math.min(rows.length, MOST_READ);
+  const points = useMemo(() => chartPoints(rows, read, { x, y, series }), [rows, read, x, y, series]);
   if (numeric.length === 0) return <EmptyState title="There is no column of numbers to draw">Add a count or a sum to the query.</EmptyState>;
   const choice = (label: string, value: number, set: (i: number) => void, allowed: number[], none?: boolean): ReactElement => (
     <Select
@@ -55,19 +52,22 @@ export function ResultChart({ rows }: { rows: ArrowRows }): ReactElement {
         {choice("Series", series, setSeries, all, true)}
       </div>
       <Chart label={`${names[y] ?? ""} by ${names[x] ?? ""}`} kind={kind} points={points} xLabel={names[x]} yLabel={names[y]} />
-      {stacked ? <p className="small warn">Several rows have the same {names[x]}: their bars lie on one another. Choose a series, or group by it in the query.</p> : null}
-      {rows.length > MOST ? <p className="small warn">The first {MOST.toLocaleString("en-GB")} rows are drawn.</p> : null}
+      <p className="small t3">{sourceWords(points.length, rows.length, query?.total_rows ?? null, query?.truncated ?? false)}</p>
     </div>
   );
 }
 
-/** Whether a value stands in more than one of the rows that are drawn. */
-function repeats(rows: ArrowRows, column: number): boolean {
+/** How many values a column has in the first rows. */
+function distinct(rows: ArrowRows, column: number): { values: number; rows: number } {
   const seen = new Set<string | null | undefined>();
-  for (let row = 0; row < Math.min(rows.length, MOST); row += 1) {
-    const text = rows.text(row, column);
-    if (seen.has(text)) return true;
-    seen.add(text);
-  }
-  return false;
+  const looked = Math.min(rows.length, 2000);
+  for (let row = 0; row < looked; row += 1) seen.add(rows.text(row, column));
+  return { values: seen.size, rows: looked };
+}
+
+/** A second text column parts the bars of the first one into series, where that stays a picture. */
+function firstSeries(rows: ArrowRows, [first, second]: number[]): number {
+  if (first === undefined || second === undefined) return -1;
+  const across = distinct(rows, first);
+  return across.values < across.rows && distinct(rows, second).values <= FEW ? second : -1;
 }

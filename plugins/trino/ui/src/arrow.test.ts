@@ -27,6 +27,9 @@ describe("cells", () => {
     expect(timestampText(1n, 6, "UTC")).toBe("1970-01-01 00:00:00.000001 UTC");
     expect(timestampText(-1n, 6)).toBe("1969-12-31 23:59:59.999999");
     expect(timestampText(1356998400000n, 3)).toBe("2013-01-01 00:00:00");
+    expect(timestampText(-86_400_000_001n, 6)).toBe("1969-12-30 23:59:59.999999");
+    expect(timestampText(9_223_372_036_854_775_807n, 9, "UTC")).toBe("2262-04-11 23:47:16.854775807 UTC");
+    expect(timestampText(1_700_000_000_120_000n, 6)).toBe("2023-11-14 22:13:20.12");
     const data = makeData({ type: new TimestampMicrosecond("UTC"), length: 1, data: BigInt64Array.from([1700000000123456n]) });
     expect(cellText(data, 0)).toBe("2023-11-14 22:13:20.123456 UTC");
   });

@@ -2,6 +2,8 @@
 // from the raw buffers, so that no digit of a 64-bit integer, a decimal or a timestamp is lost.
 import { RecordBatchReader, Type, type Data, type DataType, type Field, type RecordBatch } from "apache-arrow";
 
+const UTF8 = new TextDecoder();
+
 export type CellValue = string | null;
 
 export class ArrowRows {
@@ -40,8 +42,14 @@ export class ArrowRows {
 
   /** A cell as a number, for charts and sorting; NaN where it is none. */
   number(row: number, column: number): number {
-    const text = this.text(row, column);
-    return text === null || text === undefined || text === "" ? Number.NaN : Number(text);
+    const at = this.locate(row);
+    const data = at?.batch.data.children[column];
+    if (!at || !data) return Number.NaN;
+    const { typeId } = data.type;
+    if (typeId === Type.Int || (typeId === Type.Float && (data.type as unknown as { precision: number }).precision === 2))
+      return isNull(data, at.offset) ? Number.NaN : Number(data.values[at.offset]);
+    const text = cellText(data, at.offset);
+    return text === null || text === "" ? Number.NaN : Number(text);
   }
 }
 
@@ -81,7 +89,7 @@ export function cellText(data: Data, at: number): CellValue {
       return floatText(data, at);
     case Type.Utf8:
     case Type.LargeUtf8:
-      return new TextDecoder().decode(slice(data, at));
+      return UTF8.decode(slice(data, at));
     case Type.Binary:
     case Type.LargeBinary:
       return hex(slice(data, at));
@@ -171,8 +179,26 @@ function timeOfDay(value: bigint, digits: number): string {
   return digits ? `${clock}.${(value % scale).toString().padStart(digits, "0")}` : clock;
 }
 
+/** The day that was written last: rows that lie together share it. */
+let lastDay: [day: number, text: string] = [Number.NaN, ""];
+
+/** A timestamp that a double holds exactly, without big integers: a fling through a table makes thousands. */
+function plainTimestamp(value: number, digits: number): string {
+  const scale = 10 ** digits;
+  const seconds = Math.floor(value / scale);
+  const fraction = value - seconds * scale;
+  const day = Math.floor(seconds / 86_400);
+  if (lastDay[0] !== day) lastDay = [day, dateOfDays(BigInt(day))];
+  const rest = seconds - day * 86_400;
+  const part = (n: number): string => (n < 10 ? `0${n}` : String(n));
+  const clock = `${part(Math.floor(rest / 3600))}:${part(Math.floor(rest / 60) % 60)}:${part(rest % 60)}`;
+  return `${lastDay[1]} ${clock}${fraction ? `.${String(fraction).padStart(digits, "0").replace(/0+$/, "")}` : ""}`;
+}
+
 /** A timestamp with every digit that its unit has; an instant (with a zone) is shown in UTC. */
 export function timestampText(value: bigint, digits: number, zone?: string | null): string {
+  const plain = Number(value);
+  if (Number.isSafeInteger(plain)) return `${plainTimestamp(plain, digits)}${zone ? " UTC" : ""}`;
   const day = 86_400n * 10n ** BigInt(digits);
   let days = value / day;
   let rest = value % day;
