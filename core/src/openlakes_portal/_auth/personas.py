@@ -21,12 +21,10 @@ class Persona:
 
 
 PERSONAS = (
-    Persona("data-engineer", "Data engineer", "Dana Engel", "Lands sources, builds tables and publishes them."),
-    Persona(
-        "analytics-engineer", "Analytics engineer", "Amir Aziz", "Models data, documents lineage and promotes tables."
-    ),
-    Persona("bi-analyst", "BI analyst", "Bea Ito", "Finds curated data, asks it questions and opens dashboards."),
-    Persona("platform-admin", "Platform admin", "Pat Adeyemi", "Watches and upgrades the platform, manages access."),
+    Persona("data-engineer", "Data engineer", "Dana Engel", "Runs SQL on the lakehouse, saves and shares queries."),
+    Persona("analytics-engineer", "Analytics engineer", "Amir Aziz", "Runs SQL, saves and shares queries."),
+    Persona("bi-analyst", "BI analyst", "Bea Ito", "Asks the tables questions in SQL, charts and exports the answers."),
+    Persona("platform-admin", "Platform admin", "Pat Adeyemi", "Sees health, plugins, settings and the audit log."),
     Persona("viewer", "Viewer", "Vic Moreau", "Sees whether everything is well, and changes nothing."),
 )
 
