@@ -4,7 +4,6 @@ export const ROW = 26;
 export const HEAD = 42;
 /** Browsers bound the height of an element: beyond this many pixels the scroll bar stands for more rows than pixels. */
 export const MAX_HEIGHT = 30_000_000;
-const OVERSCAN = 8;
 const MOST_CELLS = 200_000;
 
 export type DrawnRow = { index: number; top: number };
@@ -21,13 +20,13 @@ const lastFirst = (rowCount: number, viewport: number): number => Math.max(0, ro
 const scrollable = (rowCount: number, viewport: number): number => Math.max(1, bodyHeight(rowCount) - viewport);
 const isScaled = (rowCount: number): boolean => rowCount * ROW > MAX_HEIGHT;
 
-/** Rows to draw at a place of the scroll bar, each with its place in the body. */
-export function drawnRows(rowCount: number, scrollTop: number, viewport: number): DrawnRow[] {
+/** Rows to draw at a place of the scroll bar, each with its place in the body; `beyond` more on either side. */
+export function drawnRows(rowCount: number, scrollTop: number, viewport: number, beyond = 8): DrawnRow[] {
   if (rowCount === 0) return [];
   const top = Math.min(scrollTop, scrollable(rowCount, viewport));
   const first = isScaled(rowCount) ? (top / scrollable(rowCount, viewport)) * lastFirst(rowCount, viewport) : scrollTop / ROW;
-  const from = Math.max(0, Math.floor(first) - OVERSCAN);
-  const to = Math.min(rowCount - 1, Math.ceil(first + viewport / ROW) + OVERSCAN);
+  const from = Math.max(0, Math.floor(first) - beyond);
+  const to = Math.min(rowCount - 1, Math.ceil(first + viewport / ROW) + beyond);
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => ({
     index: from + i,
     top: isScaled(rowCount) ? top + (from + i - first) * ROW : (from + i) * ROW,

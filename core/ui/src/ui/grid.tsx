@@ -1,10 +1,11 @@
 // The data grid: rows and columns are virtual, so that a million rows cost what is on the screen. Cells come from
-// `cell(row, column)`, whatever store is behind it. Rows recycle their DOM nodes while scrolling.
+// `cell(row, column)`, whatever store is behind it. The headings are React's, the rows GridPainter's.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement } from "react";
+import { plural } from "./format";
 import { HeaderCell } from "./grid-header";
-import { GridRow } from "./grid-row";
-import { bodyHeight, copyText, drawnRows, HEAD, moveBy, numberWidth, rangeOf, revealRow, ROW, type Cell } from "./grid-window";
+import { cellOf, GridPainter } from "./grid-paint";
+import { bodyHeight, copyText, HEAD, moveBy, numberWidth, rangeOf, revealRow, ROW, type Cell } from "./grid-window";
 import "./grid.css";
 
 export type GridColumn = { name: string; type?: string; numeric?: boolean; width?: number; sorted?: "asc" | "desc" };
@@ -18,8 +19,6 @@ type Props = {
   rowCount: number;
   /** Text of a cell; undefined while it is not there yet. */
   cell: (row: number, column: number) => CellText | undefined;
-  /** Draws a cell otherwise than as its text; keep it the same function between renders. */
-  renderCell?: (text: CellText, row: number, column: number) => ReactNode;
   /** Changes when cells changed although their number did not. */
   version?: number;
   onHeader?: (column: number) => void;
@@ -27,17 +26,16 @@ type Props = {
 };
 
 const START: Cell = [0, 0];
-/** No screen shows more pixels; a page that gives the grid no height must not make it draw every row. */
-const TALLEST = 4000;
 
-export function DataGrid({ label, columns, rowCount, cell, renderCell, version = 0, onHeader, onOpen }: Props): ReactElement {
+export function DataGrid({ label, columns, rowCount, cell, version = 0, onHeader, onOpen }: Props): ReactElement {
   const frame = useRef<HTMLDivElement>(null);
+  const body = useRef<HTMLDivElement>(null);
+  const painter = useRef<GridPainter | null>(null);
   const id = useId();
   const [active, setActive] = useState<Cell>(START);
   const [anchor, setAnchor] = useState<Cell>(START);
   const [widths, setWidths] = useState<Record<number, number>>({});
   const [copied, setCopied] = useState("");
-  const seen = useViewport(frame);
   const numbers = numberWidth(rowCount);
   const across = useVirtualizer({
     horizontal: true,
@@ -50,16 +48,15 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
   });
   useEffect(() => across.measure(), [columns, widths, across]);
   const boxes = useStableBoxes(across.getVirtualItems());
-  const pick = useCallback((row: number, column: number, extend: boolean) => {
+  const pick = (row: number, column: number, extend: boolean): void => {
     setActive([row, column]);
     if (!extend) setAnchor([row, column]);
-  }, []);
-
+  };
   const range = rangeOf(anchor, active);
   const copy = async (names: boolean): Promise<void> => {
     const cells = (range.bottom - range.top + 1) * (range.right - range.left + 1);
     await navigator.clipboard?.writeText(copyText(range, cell, names ? columns.map((c) => c.name) : undefined));
-    setCopied(cells === 1 ? "Cell copied" : `${cells} cells copied`);
+    setCopied(`${plural(cells, "cell")} copied`);
   };
   const keys = (event: KeyboardEvent): void => {
     const ctrl = event.ctrlKey || event.metaKey;
@@ -84,17 +81,31 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
       onOpen?.(active[0], active[1]);
       return;
     }
-    const next = moveBy(event.key, ctrl, active, rowCount, columns.length, Math.max(1, Math.floor(seen.height / ROW) - 1));
+    const height = painter.current?.height ?? 0;
+    const next = moveBy(event.key, ctrl, active, rowCount, columns.length, Math.max(1, Math.floor(height / ROW) - 1));
     if (!next || !frame.current) return;
     event.preventDefault();
     pick(next[0], next[1], event.shiftKey);
-    frame.current.scrollTop = revealRow(next[0], rowCount, frame.current.scrollTop, seen.height);
+    frame.current.scrollTop = revealRow(next[0], rowCount, frame.current.scrollTop, height);
     across.scrollToIndex(next[1]);
   };
 
-  const drawn = drawnRows(rowCount, seen.top, seen.height);
-  const pool = usePool(drawn.length);
   const width = across.getTotalSize() + numbers;
+  const layout = useMemo(() => ({ boxes, columns, offset: numbers, width }), [boxes, columns, numbers, width]);
+  useLayoutEffect(() => {
+    if (!frame.current || !body.current) return undefined;
+    painter.current = new GridPainter(frame.current, body.current);
+    return painter.current.watch();
+  }, []);
+  useLayoutEffect(() => painter.current?.show({ id, rowCount, layout, cell, version, active, range }));
+  const click = (event: MouseEvent): void => {
+    const at = cellOf(event.target);
+    if (at) pick(at[0], at[1], event.shiftKey);
+  };
+  const doubleClick = (event: MouseEvent): void => {
+    const at = cellOf(event.target);
+    if (at) onOpen?.(at[0], at[1]);
+  };
   return (
     <>
     <div
@@ -105,7 +116,6 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
       aria-multiselectable="true"
       aria-rowcount={rowCount + 1}
       aria-colcount={columns.length + 1}
-      aria-activedescendant={drawn.some((d) => d.index === active[0]) ? `${id}-${active[0]}-${active[1]}` : undefined}
       tabIndex={0}
       onKeyDown={keys}
     >
@@ -126,31 +136,8 @@ export function DataGrid({ label, columns, rowCount, cell, renderCell, version =
           ))}
         </div>
       </div>
-      <div role="rowgroup" className="grid-body" style={{ height: bodyHeight(rowCount), width }}>
-        {drawn.map((item) => {
-          const inside = item.index >= range.top && item.index <= range.bottom;
-          return (
-            <GridRow
-              key={item.index % pool}
-              id={id}
-              row={item.index}
-              top={item.top}
-              width={width}
-              boxes={boxes}
-              offset={numbers}
-              columns={columns}
-              active={active[0] === item.index ? active[1] : -1}
-              from={inside ? range.left : 1}
-              to={inside ? range.right : 0}
-              cell={cell}
-              renderCell={renderCell}
-              version={version}
-              onPick={pick}
-              onOpen={onOpen}
-            />
-          );
-        })}
-      </div>
+      {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus, jsx-a11y/no-noninteractive-element-interactions -- the grid has the focus (aria-activedescendant) and the keys */}
+      <div ref={body} role="rowgroup" className="grid-body" style={{ height: bodyHeight(rowCount), width }} onClick={click} onDoubleClick={doubleClick} />
     </div>
     <div className="visually-hidden" aria-live="polite">
       {copied}
@@ -172,34 +159,6 @@ function defaultWidth(column: GridColumn | undefined): number {
   return Math.round(Math.min(320, Math.max(column.numeric ? 90 : 120, text)));
 }
 
-/** What of the body is in sight: read at each frame in which the grid was scrolled or changed its size. */
-function useViewport(frame: { current: HTMLDivElement | null }): { top: number; height: number } {
-  const [seen, setSeen] = useState({ top: 0, height: 0 });
-  useEffect(() => {
-    const element = frame.current;
-    if (!element) return undefined;
-    let asked = 0;
-    const read = (): void => {
-      asked = 0;
-      const next = { top: element.scrollTop, height: Math.min(TALLEST, Math.max(0, element.clientHeight - HEAD)) };
-      setSeen((old) => (old.top === next.top && old.height === next.height ? old : next));
-    };
-    const ask = (): void => {
-      asked ||= requestAnimationFrame(read);
-    };
-    read();
-    element.addEventListener("scroll", ask, { passive: true });
-    const observer = new ResizeObserver(ask);
-    observer.observe(element);
-    return () => {
-      cancelAnimationFrame(asked);
-      element.removeEventListener("scroll", ask);
-      observer.disconnect();
-    };
-  }, [frame]);
-  return seen;
-}
-
 /** The same array as long as the boxes are the same: rows are drawn again only when columns change. */
 function useStableBoxes(items: Box[]): Box[] {
   const key = items.map((i) => `${i.index}:${i.start}:${i.size}`).join();
@@ -208,11 +167,4 @@ function useStableBoxes(items: Box[]): Box[] {
   const boxes = items.map(({ index, start, size }) => ({ index, start, size }));
   setHeld({ key, boxes });
   return boxes;
-}
-
-/** How many rows were ever drawn at once: DOM nodes go round in a pool of that size. */
-function usePool(count: number): number {
-  const [most, setMost] = useState(24);
-  if (count > most) setMost(count);
-  return Math.max(most, count);
 }
