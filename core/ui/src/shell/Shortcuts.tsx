@@ -6,6 +6,7 @@ const KEYS: [string[], string][] = [
   [["Ctrl", "K"], "Search or jump to, everywhere"],
   [["Ctrl", "Enter"], "Run the statement or the selection"],
   [["Ctrl", "S"], "Save the query"],
+  [["Alt", "Shift", "T"], "In SQL: reopen the tab that was closed last"],
   [["g", "h"], "Home"],
   [["g", "s"], "SQL"],
   [["?"], "These shortcuts"],

@@ -2,6 +2,7 @@
 import { ActionIcon, Button, Drawer, EmptyState, Icon, Loaded, Status, Tabs, TextInput, Time, toast, useApi, useApiMutation } from "@openlakes/ui";
 import { useState, type ReactElement } from "react";
 import { deleteSaved, paths } from "./client";
+import { previewOf } from "./statements";
 import { BASE, outcome, type Page, type Query, type SavedQuery } from "./types";
 
 type Props = { onClose: () => void; onSaved: (saved: SavedQuery) => void; onQuery: (query: Query) => void };
@@ -44,7 +45,7 @@ function Saved({ text, onSaved }: { text: string; onSaved: Props["onSaved"] }): 
                   <span className="b">{s.name}</span>
                   <span className="small t3">{s.origin === "site" ? "from this site" : s.origin === "shared" ? `shared by ${s.owner}` : s.shared ? "shared by you" : "yours"}</span>
                   {s.description ? <span className="t2 small">{s.description}</span> : null}
-                  <code>{s.sql.replaceAll(/\s+/g, " ").slice(0, 120)}</code>
+                  <code>{previewOf(s.sql)}</code>
                 </button>
                 {s.origin === "own" ? (
                   <ActionIcon
@@ -85,7 +86,7 @@ function History({ text, onQuery }: { text: string; onQuery: Props["onQuery"] })
                     </span>
                     {q.state === "finished" ? <span className="small t3">{outcome(q)}</span> : null}
                   </span>
-                  <code>{q.sql.replaceAll(/\s+/g, " ").slice(0, 160)}</code>
+                  <code>{previewOf(q.sql)}</code>
                 </button>
               </li>
             ))}

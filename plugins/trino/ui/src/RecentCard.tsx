@@ -1,6 +1,7 @@
 // Home's card: what this person ran last, and what the site offers to begin with.
 import { EmptyState, Icon, Link, Loaded, Status, Time, useApi } from "@openlakes/ui";
 import type { ReactElement } from "react";
+import { previewOf } from "./statements";
 import { BASE, outcome, type Page, type Query, type SavedQuery } from "./types";
 
 const PAGE = "/x/trino/sql";
@@ -19,7 +20,7 @@ export function RecentQueries(): ReactElement {
             {items.map((q) => (
               <Link key={q.id} to={`${PAGE}?query=${q.id}`}>
                 <Status state={q.state} label="" />
-                <code className="grow sql-clip">{q.sql.replaceAll(/\s+/g, " ")}</code>
+                <code className="grow sql-clip">{previewOf(q.sql)}</code>
                 <span className="small t3 nowrap">{outcome(q)}</span>
                 <span className="small t3">
                   <Time at={q.created_at} />

@@ -1,4 +1,4 @@
-import { Button, DataGrid, Icon, Modal, TextInput, toast, type GridColumn } from "@openlakes/ui";
+import { Button, DataGrid, Icon, Modal, plural, pluralOf, TextInput, toast, type GridColumn } from "@openlakes/ui";
 import { useCallback, useMemo, useState, type ReactElement } from "react";
 import { isNumeric, type ArrowRows } from "./arrow";
 import type { ColumnInfo } from "./types";
@@ -31,7 +31,7 @@ export function ResultGrid({ rows, version, columns, complete }: Props): ReactEl
     const lines = [shown.map((c) => c.name).join("\t")];
     for (let row = 0; row < count; row += 1) lines.push(shown.map((_, c) => (at(row, c) ?? "").replaceAll(/[\t\n\r]/g, " ")).join("\t"));
     await navigator.clipboard.writeText(lines.join("\n"));
-    toast("ok", `${count.toLocaleString("en-GB")} rows are in the clipboard, tab-separated.`);
+    toast("ok", `${plural(count, "row")} ${count === 1 ? "is" : "are"} in the clipboard, tab-separated.`);
   };
   const count = index?.length ?? rows.length;
   return (
@@ -39,7 +39,7 @@ export function ResultGrid({ rows, version, columns, complete }: Props): ReactEl
       <div className="sql-grid-tools">
         <TextInput aria-label="Find in rows" placeholder="Find in rows" value={filter} onChange={(e) => setFilter(e.currentTarget.value)} />
         <span className="small t3 nowrap" role="status">
-          {working ? "looking" : index ? `${count.toLocaleString("en-GB")} of ${rows.length.toLocaleString("en-GB")} rows` : ""}
+          {working ? "looking" : index ? pluralOf(count, rows.length, "row") : ""}
         </span>
         <span className="grow" />
         <Button variant="subtle" leftSection={<Icon name="copy" />} onClick={() => void copy()} disabled={rows.length === 0}>

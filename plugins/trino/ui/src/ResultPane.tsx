@@ -1,5 +1,5 @@
 // Below the editor: what became of the run, in one line, and the result in five views.
-import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, SegmentedControl, Status, toast, useNow } from "@openlakes/ui";
+import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, plural, pluralOf, SegmentedControl, Status, toast, useNow } from "@openlakes/ui";
 import { lazy, Suspense, type ReactElement } from "react";
 import { paths } from "./client";
 import { ResultGrid } from "./ResultGrid";
@@ -74,7 +74,7 @@ export function ResultPane({ view, shown, onShow, results, onResult, markedLine,
           ) : shown === "messages" && query ? (
             <Messages query={query} />
           ) : shown === "chart" && view.version > 0 ? (
-            <ResultChart rows={rows} />
+            <ResultChart rows={rows} query={query} />
           ) : shown === "columns" && query && isDone(query.state) ? (
             <ResultColumns queryId={query.id} />
           ) : plan && rows.length > 0 ? (
@@ -112,11 +112,14 @@ function ResultStrip({ results, at, busy, onResult }: { results: string[]; at: s
   );
 }
 
-/** "first 10,000 of 336,776 rows", "32 rows, all of them". */
+/** "first 10,000 of 336,776 rows"; "first 10,000 rows; there are more" where nobody counted them; "32 rows, all of them". */
 export function rowsText(query: Pick<Query, "rows" | "truncated" | "total_rows" | "state">): string {
-  if (!isDone(query.state)) return query.rows ? `${count(query.rows)} rows so far` : "";
-  if (query.truncated) return `first ${count(query.rows)} of ${query.total_rows === null ? `more than ${count(query.rows)}` : count(query.total_rows)} rows`;
-  return query.rows === 1 ? "1 row, all of it" : `${count(query.rows)} rows, all of them`;
+  if (!isDone(query.state)) return query.rows ? `${plural(query.rows, "row")} so far` : "";
+  const whole = query.total_rows;
+  if (query.truncated && whole !== null && whole > query.rows) return `first ${pluralOf(query.rows, whole, "row")}`;
+  if (query.truncated && whole !== null) return `${plural(query.rows, "row")}, the longest values cut`;
+  if (query.truncated) return query.rows === 1 ? "first row; there are more" : `first ${plural(query.rows, "row")}; there are more`;
+  return `${plural(query.rows, "row")}, all of ${query.rows === 1 ? "it" : "them"}`;
 }
 
 function Summary({ query, view, engineTitle }: { query: Query; view: RunView; engineTitle: (id: string) => string }): ReactElement {

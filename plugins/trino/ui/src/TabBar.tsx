@@ -1,5 +1,6 @@
 import { Button, Icon } from "@openlakes/ui";
 import type { ReactElement } from "react";
+import { titleOf } from "./tab-store";
 import { runOf, type Tab } from "./tabs";
 
 type Props = {
@@ -16,14 +17,14 @@ export function TabBar({ tabs, active, onSelect, onClose, onNew, onLibrary }: Pr
   return (
     <div className="sql-tabs">
       <div className="sql-tablist" role="group" aria-label="Open queries">
-        {tabs.map((tab, i) => (
+        {tabs.map((tab) => (
           <div key={tab.id} className="sql-tab" data-active={tab.id === active || undefined}>
             <button type="button" className="sql-pick" aria-pressed={tab.id === active} onClick={() => onSelect(tab.id)}>
-              {tab.name || `Untitled ${i + 1}`}
+              {titleOf(tabs, tab)}
               {tab.savedSql !== null && tab.savedSql !== tab.sql ? <span title="Changed since it was saved"> •</span> : null}
               {runOf(tab.id)?.busy ? <span className="sql-running" aria-label="running" role="img" /> : null}
             </button>
-            <button type="button" className="sql-close" aria-label={`Close ${tab.name || `Untitled ${i + 1}`}`} onClick={() => onClose(tab.id)}>
+            <button type="button" className="sql-close" aria-label={`Close ${titleOf(tabs, tab)}`} onClick={() => onClose(tab.id)}>
               <Icon name="close" />
             </button>
           </div>

@@ -24,6 +24,9 @@ type Props = {
   onEngine: (engine: string) => void;
   onPlace: (place: string) => void;
   onLimit: (limit: number) => void;
+  /** The name of the tab that was closed last, if one can be reopened. */
+  closed: string | null;
+  onReopen: () => void;
   onParameter: (name: string, value: string) => void;
 };
 
@@ -52,7 +55,18 @@ export function Toolbar(props: Props): ReactElement {
       {props.parameters.map(({ name, value }) => (
         <label key={name} className="sql-parameter">
           <span className="small t2">{name}</span>
-          <TextInput aria-label={`Parameter ${name}`} value={value} placeholder="value" onChange={(e) => props.onParameter(name, e.currentTarget.value)} />
+          <TextInput
+            aria-label={`Parameter ${name}`}
+            value={value}
+            placeholder="value"
+            enterKeyHint="go"
+            onChange={(e) => props.onParameter(name, e.currentTarget.value)}
+            onKeyDown={(e) => {
+              if (e.key !== "Enter" || e.nativeEvent.isComposing || props.busy) return;
+              e.preventDefault();
+              props.onRun();
+            }}
+          />
         </label>
       ))}
       {props.engines.length > 1 ? (
@@ -96,6 +110,9 @@ export function Toolbar(props: Props): ReactElement {
             Format
           </Menu.Item>
           <Menu.Divider />
+          <Menu.Item leftSection={<Icon name="refresh" />} rightSection={<span className="sql-key">Alt Shift T</span>} onClick={props.onReopen} disabled={!props.closed}>
+            {props.closed ? `Reopen “${props.closed}”` : "Reopen the closed tab"}
+          </Menu.Item>
           <Menu.Item leftSection={<Icon name="star" />} onClick={props.onSave}>
             Save query
           </Menu.Item>

@@ -1,6 +1,6 @@
 // The SQL workbench: catalog tree, editor with tabs, result. Every state is in the URL, the browser's drafts, or the server.
 import { Drawer, EmptyState, ErrorState, getPreference, Loading, Select, setPreference, Splitter, toast, useApi, usePermission, useSearchParams, useSession } from "@openlakes/ui";
-import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
+import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState, type ReactElement } from "react";
 import { formatSql, paths, type NewQuery } from "./client";
 import { EditorPane, type EditorHandle, type RunWhat } from "./EditorPane";
 import { LibraryDrawer } from "./LibraryDrawer";
@@ -9,6 +9,7 @@ import { isResultTab, ResultPane } from "./ResultPane";
 import { SaveModal } from "./SaveModal";
 import { EXPLAIN, faultAt, parameterNames, parameterValue } from "./statements";
 import { TabBar } from "./TabBar";
+import { titleOf } from "./tab-store";
 import { runOf, useRun, useTabs, type Tab } from "./tabs";
 import { Toolbar } from "./Toolbar";
 import { quoted, Tree } from "./Tree";
@@ -31,17 +32,36 @@ export function Workbench(): ReactElement {
   return <Bench key={owner} owner={owner} engines={engines.data.items} />;
 }
 
+/** Alt+Shift+T, as Ctrl+Shift+T is the browser's own; the key's place, as Alt writes other letters on some keyboards. */
+function useReopenKey(reopen: () => void): void {
+  const run = useEffectEvent(() => reopen());
+  useEffect(() => {
+    const down = (event: KeyboardEvent): void => {
+      if (event.code !== "KeyT" || !event.altKey || !event.shiftKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      run();
+    };
+    window.addEventListener("keydown", down, true);
+    return () => window.removeEventListener("keydown", down, true);
+  }, []);
+}
+
 const asText = (values: Record<string, unknown> | undefined): Record<string, string> =>
   Object.fromEntries(Object.entries(values ?? {}).map(([k, v]) => [k, v === null ? "" : String(v)]));
 
 function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): ReactElement {
-  const { tabs, active, change, open, close, select } = useTabs(owner);
+  const { tabs, active, closed, change, open, close, reopen, select } = useTabs(owner);
   const [parameters, setParameters] = useSearchParams();
   const [tree, setTree] = useState(false);
   const [library, setLibrary] = useState(false);
   const [saving, setSaving] = useState(false);
   const [treeWidth, setTreeWidth] = useState(() => Number(getPreference("sql.tree", "236")));
   const [editorHeight, setEditorHeight] = useState(() => Number(getPreference("sql.editor", "260")));
+  const closedRef = useRef(closed);
+  useEffect(() => {
+    closedRef.current = closed;
+  });
   const handle = useRef<EditorHandle | null>(null);
   const engine = engines.find((e) => e.id === active.engine) ?? engines.find((e) => e.default) ?? (engines[0] as EngineInfo);
   const places = usePlaces(engine.id);
@@ -113,6 +133,26 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
     select(id);
     address({ query: tabs.find((t) => t.id === id)?.queryId ?? null });
   };
+  const reopenTab = useCallback(
+    (id?: string) => {
+      const held = id === undefined ? closedRef.current[0] : closedRef.current.find((c) => c.tab.id === id);
+      if (!held) return;
+      reopen(id);
+      address({ query: held.tab.queryId });
+    },
+    [reopen, address],
+  );
+  const closeTab = (id: string): void => {
+    const tab = tabs.find((t) => t.id === id);
+    if (!tab) return;
+    close(id);
+    if (id === active.id) {
+      const rest = tabs.filter((t) => t !== tab);
+      address({ query: rest[Math.min(tabs.indexOf(tab), rest.length - 1)]?.queryId ?? null });
+    }
+    if (tab.sql.trim()) toast("info", `Closed “${titleOf(tabs, tab)}”.`, { label: "Undo", run: () => reopenTab(id) });
+  };
+  useReopenKey(reopenTab);
   useAddress({
     parameters,
     setParameters,
@@ -191,7 +231,7 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
         <Splitter label="Width of the catalog" axis="x" min={160} max={520} value={treeWidth} onChange={(v) => (setTreeWidth(v), setPreference("sql.tree", String(v)))} />
       </div>
       <section className="sql-work" aria-label="Query editor">
-        <TabBar tabs={tabs} active={active.id} onSelect={choose} onClose={close} onNew={() => openTab({ engine: active.engine, catalog: active.catalog, schema: active.schema })} onLibrary={() => setLibrary(true)} />
+        <TabBar tabs={tabs} active={active.id} onSelect={choose} onClose={closeTab} onNew={() => openTab({ engine: active.engine, catalog: active.catalog, schema: active.schema })} onLibrary={() => setLibrary(true)} />
         <Toolbar
           busy={busy}
           stopping={view?.stopping ?? false}
@@ -212,6 +252,8 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
           onEngine={(id) => change(active.id, { engine: id, catalog: null, schema: null })}
           onPlace={setPlace}
           onLimit={(limit) => change(active.id, { limit })}
+          closed={closed[0]?.title ?? null}
+          onReopen={() => reopenTab()}
           onParameter={(name, value) => change(active.id, { parameters: { ...active.parameters, [name]: value } })}
         />
         <div className="sql-editor" style={{ height: editorHeight }}>

@@ -31,7 +31,10 @@ export type NewQuery = {
 
 export const startQuery = (query: NewQuery): Promise<Query> => api<Query>(`${BASE}/queries`, { method: "POST", body: query });
 export const getQuery = (id: string, signal?: AbortSignal): Promise<Query> => api<Query>(paths.query(id), { signal });
-export const stopQuery = (id: string, keepalive = false): Promise<Query> => api<Query>(paths.query(id), { method: "DELETE", keepalive });
+export const stopQuery = (id: string): Promise<Query> => api<Query>(paths.query(id), { method: "DELETE" });
+/** Seconds in which a page that is loaded again must ask for its query; a closed one's stops within two. */
+const GRACE = 1.5;
+export const leaveQuery = (id: string): Promise<Query> => api<Query>(`${paths.query(id)}?unless_asked_within=${GRACE}`, { method: "DELETE", keepalive: true });
 
 export const openResults = (id: string, signal: AbortSignal): Promise<Response> =>
   apiFetch(paths.results(id), { signal, headers: { accept: "application/vnd.apache.arrow.stream" } });

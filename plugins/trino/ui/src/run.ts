@@ -2,7 +2,7 @@
 // by side while another tab is looked at.
 import { ApiError, reportRunning } from "@openlakes/ui";
 import { ArrowRows, readArrow } from "./arrow";
-import { getQuery, openResults, startQuery, stopQuery, type NewQuery } from "./client";
+import { getQuery, leaveQuery, openResults, startQuery, stopQuery, type NewQuery } from "./client";
 import { isDone, type Query } from "./types";
 
 export type RunView = {
@@ -32,6 +32,10 @@ export class Run {
 
   get busy(): boolean {
     return this.view.error === null && (this.view.query === null || !isDone(this.view.query.state));
+  }
+
+  get queryId(): string | null {
+    return this.view.query?.id ?? null;
   }
 
   private change(part: Partial<RunView>): void {
@@ -76,7 +80,8 @@ export class Run {
   /** Take up a query that is there already: after a reload, or from the history. */
   async attach(id: string): Promise<void> {
     try {
-      this.change({ query: await getQuery(id, this.abort.signal) });
+      const query = await getQuery(id, this.abort.signal);
+      this.change({ query, startedAt: Date.now() - query.elapsed * 1000 });
       await this.follow(id);
     } catch (error) {
       if (!this.abort.signal.aborted) this.change({ error, loading: false });
@@ -145,10 +150,12 @@ export class Run {
     }
   }
 
-  /** The browser tab goes: the engine must not work on for nobody. */
+  /** The page goes: the engine must not work on for nobody, unless the page comes back and asks for it. */
   leave(): void {
-    const id = this.view.query?.id;
-    if (id && this.busy) void stopQuery(id, true).catch(() => undefined);
+    const id = this.queryId;
+    if (!id || !this.busy) return;
+    this.abort.abort();
+    void leaveQuery(id).catch(() => undefined);
   }
 
   dispose(): void {

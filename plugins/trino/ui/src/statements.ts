@@ -46,6 +46,17 @@ function closing(sql: string, from: number, quote: string): number {
   return sql.length;
 }
 
+/** The beginning of a statement in one line, without its comments; for lists. */
+export function previewOf(sql: string, most = 200): string {
+  let text = "";
+  for (const { kind, start, end } of tokens(sql)) {
+    text += kind === "comment" ? " " : sql.slice(start, end);
+    if (text.length > most * 4) break;
+  }
+  const line = (text.trim() || sql).replaceAll(/\s+/g, " ").trim();
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+}
+
 /** The statements of a text, without the semicolons between them; those that hold only comments are left out. */
 export function splitStatements(sql: string): Span[] {
   const spans: Span[] = [];

@@ -1,60 +1,34 @@
 // Tabs of the editor: drafts in this browser, each with its run. Drafts survive a reload here, results on the server.
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import type { NewQuery } from "./client";
+import { isReloading, rememberRuns, takeRuns, watchReload } from "./reload";
 import { Run, type RunView } from "./run";
+import { newTab, parseStored, withClosed, withOpened, withReopened, type Closed, type Stored, type Tab } from "./tab-store";
 
-export type Tab = {
-  id: string;
-  name: string;
-  sql: string;
-  engine: string | null;
-  catalog: string | null;
-  schema: string | null;
-  limit: number;
-  parameters: Record<string, string>;
-  /** The query whose result is looked at, and those of the last run: several where several statements were run. */
-  queryId: string | null;
-  results: string[];
-  /** Where in the text the statement stands that ran last. */
-  from: number;
-  savedId: string | null;
-  savedVersion: number | null;
-  /** The text as it was saved; a draft differs from it. */
-  savedSql: string | null;
-};
+export type { Tab } from "./tab-store";
 
-const MOST = 20;
 const keyOf = (owner: string): string => `openlakes.sql.tabs.${owner}`;
 
 const runs = new Map<string, Run>();
 let runsOf = "";
+
+// What ran when this page was loaded again is followed at once: until somebody asks for it, the server counts down.
+const left = takeRuns();
+if (left) {
+  runsOf = left.owner;
+  for (const { tab, query } of left.runs) {
+    const run = new Run();
+    runs.set(tab, run);
+    void run.attach(query);
+  }
+}
+watchReload();
 window.addEventListener("pagehide", () => {
+  const busy = [...runs].flatMap(([tab, run]) => (run.busy && run.queryId ? [{ tab, query: run.queryId }] : []));
+  rememberRuns(runsOf, busy);
+  if (isReloading()) return;
   for (const run of runs.values()) run.leave();
 });
-
-let counter = 0;
-export function newTab(part: Partial<Tab> = {}): Tab {
-  counter += 1;
-  return {
-    id: `${Date.now().toString(36)}${counter}`,
-    name: "",
-    sql: "",
-    engine: null,
-    catalog: null,
-    schema: null,
-    limit: 10_000,
-    parameters: {},
-    queryId: null,
-    results: [],
-    from: 0,
-    savedId: null,
-    savedVersion: null,
-    savedSql: null,
-    ...part,
-  };
-}
-
-type Stored = { tabs: Tab[]; active: string };
 
 /** The drafts of one person: who signs in after somebody else in the same browser sees nothing of theirs. */
 function load(owner: string): Stored {
@@ -64,45 +38,50 @@ function load(owner: string): Stored {
     runsOf = owner;
   }
   try {
-    const stored = JSON.parse(localStorage.getItem(keyOf(owner)) ?? "null") as Stored | null;
-    if (stored && Array.isArray(stored.tabs) && stored.tabs.length > 0) {
-      const tabs = stored.tabs.slice(0, MOST).map((tab) => newTab({ ...tab }));
-      return { tabs, active: tabs.some((t) => t.id === stored.active) ? stored.active : (tabs[0] as Tab).id };
-    }
+    return parseStored(localStorage.getItem(keyOf(owner)));
   } catch {
-    // a damaged draft store is begun anew
+    return parseStored(null);
   }
-  const first = newTab();
-  return { tabs: [first], active: first.id };
 }
 
 export type Tabs = {
   tabs: Tab[];
   active: Tab;
+  /** The newest first. */
+  closed: Closed[];
   change: (id: string, part: Partial<Tab> | ((tab: Tab) => Partial<Tab>)) => void;
   open: (part: Partial<Tab>) => Tab;
   close: (id: string) => void;
+  /** Opens what was closed last, or the closed tab of this id. */
+  reopen: (id?: string) => void;
   select: (id: string) => void;
 };
+
+const isBusy = (id: string): boolean => runs.get(id)?.busy ?? false;
 
 export function useTabs(owner: string): Tabs {
   const [state, setState] = useState<Stored>(() => load(owner));
   useEffect(() => {
-    const timer = setTimeout(() => {
+    const keep = (): void => {
       try {
         localStorage.setItem(keyOf(owner), JSON.stringify(state));
       } catch {
         // full or forbidden: drafts live as long as this page
       }
-    }, 200);
-    return () => clearTimeout(timer);
+    };
+    const timer = setTimeout(keep, 200);
+    window.addEventListener("pagehide", keep);
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener("pagehide", keep);
+    };
   }, [owner, state]);
   const change = useCallback<Tabs["change"]>((id, part) => {
     setState((s) => ({ ...s, tabs: s.tabs.map((t) => (t.id === id ? { ...t, ...(typeof part === "function" ? part(t) : part) } : t)) }));
   }, []);
   const open = useCallback((part: Partial<Tab>) => {
     const tab = newTab(part);
-    setState((s) => ({ tabs: [...withRoom(s.tabs), tab], active: tab.id }));
+    setState((s) => withOpened(s, tab, isBusy));
     return tab;
   }, []);
   const close = useCallback((id: string) => {
@@ -110,28 +89,12 @@ export function useTabs(owner: string): Tabs {
     void run?.stop();
     run?.dispose();
     runs.delete(id);
-    setState((s) => {
-      const at = s.tabs.findIndex((t) => t.id === id);
-      const tabs = s.tabs.filter((t) => t.id !== id);
-      if (tabs.length === 0) {
-        const fresh = newTab();
-        return { tabs: [fresh], active: fresh.id };
-      }
-      const next = tabs[Math.min(at, tabs.length - 1)] as Tab;
-      return { tabs, active: s.active === id ? next.id : s.active };
-    });
+    setState((s) => withClosed(s, id));
   }, []);
+  const reopen = useCallback((id?: string) => setState((s) => withReopened(s, isBusy, id)), []);
   const select = useCallback((id: string) => setState((s) => ({ ...s, active: id })), []);
   const active = state.tabs.find((t) => t.id === state.active) ?? (state.tabs[0] as Tab);
-  return { tabs: state.tabs, active, change, open, close, select };
-}
-
-/** Room for one more: of too many, one goes that holds nothing that is not kept elsewhere, else the oldest. */
-function withRoom(tabs: Tab[]): Tab[] {
-  if (tabs.length < MOST) return tabs;
-  const idle = tabs.filter((t) => !runs.get(t.id)?.busy);
-  const goes = idle.find((t) => t.sql.trim() === "" || t.sql === t.savedSql) ?? idle[0] ?? tabs[0];
-  return tabs.filter((t) => t !== goes);
+  return { tabs: state.tabs, active, closed: state.closed, change, open, close, reopen, select };
 }
 
 const NOTHING = (): (() => void) => () => undefined;

@@ -1,4 +1,5 @@
 // The SQL API of this plugin on the wire (docs/users/sql.md).
+import { plural } from "@openlakes/ui";
 
 export type EngineInfo = { id: string; title: string; default: boolean; dialect: string };
 export type QueryState = "queued" | "running" | "finished" | "failed" | "cancelled";
@@ -64,7 +65,7 @@ export type Page<T> = { items: T[]; next_cursor: string | null };
 
 /** What became of a query, in little room: its rows where it has a result, else its state. */
 export const outcome = (query: Pick<Query, "state" | "rows">): string =>
-  query.state === "finished" ? `${query.rows.toLocaleString("en-GB")} ${query.rows === 1 ? "row" : "rows"}` : query.state;
+  query.state === "finished" ? plural(query.rows, "row") : query.state;
 
 export const BASE = "/api/plugins/trino";
 export const isDone = (state: QueryState): boolean => state === "finished" || state === "failed" || state === "cancelled";
