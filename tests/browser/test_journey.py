@@ -1,12 +1,15 @@
 """The journey in Chromium, on the demo as `make demo` starts it, with real data in Iceberg tables."""
 
 import os
+import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 import served
 from browser import chromium, site
@@ -157,6 +160,75 @@ def test_three_tabs_run_side_by_side(dana: chromium.Tab) -> None:
     page.click(".sql-pick >> nth=0")
     page.click(".sql-tools button:has-text('Stop')")
     expect(page.locator(".sql-summary [data-state=cancelled]")).to_be_visible(timeout=5_000)
+    dana.check_faults()
+
+
+ENDLESS = "SELECT count(*) FROM lakehouse.nyc.flights a, lakehouse.nyc.flights b WHERE a.distance + b.distance < 0"
+
+
+@pytest.fixture
+def watcher(dana: chromium.Tab) -> Page:
+    """Another page of the same person."""
+    page = dana.context.new_page()
+    page.goto(dana.address + "/operate/health")
+    page.wait_for_selector("#main h1")
+    return page
+
+
+def state_of(watcher: Page, query: str) -> str:
+    asked = "async id => (await (await fetch(`/api/plugins/trino/queries/${id}`)).json()).state"
+    return str(watcher.evaluate(asked, query))
+
+
+def query_in_address(opened: chromium.Tab) -> str:
+    expect(opened.page).to_have_url(re.compile("query="), timeout=10_000)
+    return parse_qs(urlsplit(opened.page.url).query)["query"][0]
+
+
+def test_a_closed_tab_comes_back_with_its_text(dana: chromium.Tab) -> None:
+    page = dana.page
+    open_workbench(dana, "SELECT 41 AS kept")
+    lines = page.locator(".monaco-editor .view-lines")
+    page.click("[aria-label='Close Untitled 1']")
+    expect(lines).not_to_contain_text("kept")
+    page.click(".toast-info button:has-text('Undo')")
+    expect(lines).to_contain_text("41 AS kept")
+    expect(page.locator(".sql-pick")).to_have_count(1)
+    page.click("[aria-label='Close Untitled 1']")
+    expect(page.locator(".toast-info").last).to_contain_text("Closed \u201cUntitled 1\u201d.")
+    dana.check_axe()
+    page.reload()
+    page.wait_for_selector(".monaco-editor .view-line")
+    expect(lines).not_to_contain_text("kept")
+    page.keyboard.press("Alt+Shift+T")
+    expect(lines).to_contain_text("41 AS kept")
+    dana.check_faults()
+
+
+def test_enter_in_a_parameter_runs_the_query(dana: chromium.Tab) -> None:
+    page = dana.page
+    open_workbench(dana, "SELECT name FROM lakehouse.nyc.airlines WHERE carrier = :code")
+    page.get_by_role("textbox", name="Parameter code").fill("UA")
+    page.keyboard.press("Enter")
+    expect(page.locator(".sql-summary")).to_contain_text("1 row, all of it", timeout=COMPLETE_WITHIN)
+    expect(page.locator("[role=gridcell]").first).to_contain_text("United")
+    dana.check_faults()
+
+
+def test_a_reload_by_key_keeps_the_query_and_closing_the_page_stops_it(dana: chromium.Tab, watcher: Page) -> None:
+    page = dana.page
+    run(dana, ENDLESS)
+    query = query_in_address(dana)
+    expect(page.locator(".sql-summary")).to_contain_text("Running", timeout=10_000)
+    page.keyboard.press("F5")  # tells the page; a browser without a window leaves the loading to us
+    page.reload()
+    expect(page.locator(".sql-summary")).to_contain_text("Running", timeout=10_000)
+    assert query_in_address(dana) == query
+    time.sleep(2.5)
+    assert state_of(watcher, query) == "running"
+    page.close()
+    time.sleep(2)
+    assert state_of(watcher, query) == "cancelled"
     dana.check_faults()
 
 
