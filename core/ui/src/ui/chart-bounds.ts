@@ -14,7 +14,7 @@ export function boundPoints(kind: ChartKind, given: ChartPoint[]): Bounded {
   const left = given.length - finite.length;
   const words = left ? [`${plural(left, "point")} without a number ${left === 1 ? "is" : "are"} left out.`] : [];
   const kept = largestSeries(finite, words);
-  const points = kind === "bar" ? largestBars(summed(kept, words), words) : kind === "line" ? extremes(kept, words) : evenly(kept, words);
+  const points = kind === "bar" ? largestBars(summed(kept, words), words) : kind === "line" ? extremes(inOrder(kept), words) : evenly(kept, words);
   return { points, words: words.join(" ") };
 }
 
@@ -51,6 +51,15 @@ function largestSeries(points: ChartPoint[], words: string[]): ChartPoint[] {
   const kept = new Set([...sizes].sort((a, b) => b[1] - a[1]).slice(0, MOST_SERIES).map(([name]) => name));
   words.push(`The ${MOST_SERIES} largest of ${formatNumber(sizes.size)} series are drawn.`);
   return points.filter((p) => kept.has(p.series ?? ""));
+}
+
+const DATED = /^-?\d{4,}-\d\d-\d\d/;
+
+/** A line goes one way: numbers and dates in their order, other names as they come. */
+function inOrder(points: ChartPoint[]): ChartPoint[] {
+  if (points.every((p) => typeof p.x === "number")) return [...points].sort((a, b) => Number(a.x) - Number(b.x));
+  if (!points.every((p) => DATED.test(String(p.x)))) return points;
+  return [...points].sort((a, b) => (String(a.x) < String(b.x) ? -1 : String(a.x) > String(b.x) ? 1 : 0));
 }
 
 /** Of each stretch of a line, its least and its greatest: no peak is lost. */

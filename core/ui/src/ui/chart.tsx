@@ -57,7 +57,7 @@ export function Chart({ label, kind, points, unit, height = 280, xLabel, yLabel 
     const away = (p: ChartPoint): number => (x(p) - left) ** 2 + (kind === "line" ? 0.01 : 1) * (y(p.y) - top) ** 2;
     setHover(shown.reduce((best, p) => (away(p) < away(best) ? p : best)));
   };
-  const every = Math.ceil(names.length / Math.max(1, Math.floor(plot / 72)));
+  const every = Math.ceil(names.length / Math.max(1, Math.floor(plot / 92)));
 
   return (
     <figure ref={figure} className="chart" aria-labelledby={id}>

@@ -32,6 +32,12 @@ describe("what a chart draws", () => {
     expect(points.map((p) => p.x)).toEqual(points.map((p) => p.x).sort((a, b) => Number(a) - Number(b)));
     expect(words).toMatch(/^2,000 of 50,000 points are drawn: the least and the greatest of each stretch\.$/);
   });
+  it("draws a line one way along numbers and dates, and along names as they come", () => {
+    const drawn = (...xs: (string | number)[]): (string | number)[] => boundPoints("line", xs.map((x) => ({ x, y: 1 }))).points.map((p) => p.x);
+    expect(drawn(10, 9, 100)).toEqual([9, 10, 100]);
+    expect(drawn("2013-01-02 05:00:00", "2013-01-01 06:00:00")).toEqual(["2013-01-01 06:00:00", "2013-01-02 05:00:00"]);
+    expect(drawn("UA", "AA", "2013-01-01")).toEqual(["UA", "AA", "2013-01-01"]);
+  });
   it("spreads points over all of them, not over the first", () => {
     const { points, words } = boundPoints("scatter", many(10_000, (i) => ({ x: i, y: i })));
     expect(points).toHaveLength(MOST_POINTS);
