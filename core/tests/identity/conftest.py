@@ -1,0 +1,58 @@
+"""Fixtures over the identity providers: real ones start once a run, a fake is each test's own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
+
+from . import keycloak as keycloak_server
+from . import oidc_provider as node_server
+from .contract import Provider
+from .keycloak import Keycloak
+from .oidc_provider import NodeProvider
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """A running Keycloak 26.7.3 with the realm `openlakes`; skipped only where it cannot be fetched."""
+    try:
+        server = keycloak_server.installed()
+    except keycloak_server.NotAvailable as reason:
+        pytest.skip(f"no real Keycloak here: {reason}")
+    with keycloak_server.running(server, tmp_path_factory.mktemp("keycloak")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def node_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProvider]:
+    """A running oidc-provider of node."""
+    node, modules = node_server.installed()
+    with node_server.running(node, modules, tmp_path_factory.mktemp("node-provider")) as running:
+        yield running
+
+
+@pytest.fixture
+def fake_provider() -> Iterator[FakeIdentityProvider]:
+    """A fake of this test's own, with the same people as the real ones."""
+    people = (
+        FakePerson("alice", groups=["/platform/admins", "/data/engineers"]),
+        FakePerson("bob", groups=["/data/analysts"], audiences=("notebooks",)),
+        FakePerson("carol", groups=["/data/engineers"]),
+        FakePerson("dave", audiences=("notebooks",)),
+    )
+    with FakeIdentityProvider(*people) as provider:
+        yield provider
+
+
+@pytest.fixture(
+    params=[
+        "fake_provider",
+        pytest.param("node_provider", marks=pytest.mark.server),
+        pytest.param("keycloak", marks=pytest.mark.server),
+    ]
+)
+def provider(request: pytest.FixtureRequest) -> Provider:
+    """Each provider in turn."""
+    found: Provider = request.getfixturevalue(request.param)
+    return found
