@@ -38,6 +38,7 @@ UNHEARD = 0.5
 """Seconds for which a session is believed while signals of other processes cannot be heard."""
 MAX_CACHED = 50_000
 SIGNAL = "session-ended"
+CHANGED = "session-changed"
 log = structlog.get_logger("sessions")
 
 
@@ -100,6 +101,7 @@ class Sessions:
         self._ended_here: dict[str, float] = {}
         self._calls: set[asyncio.Task[None]] = set()
         signals.on(SIGNAL, self._heard_end)
+        signals.on(CHANGED, lambda id_hash: self._cache.pop(id_hash, None) and None)
         signals.on_lost(self._cache.clear)
 
     def on_end(self, callback: EndCallback) -> None:
@@ -275,8 +277,14 @@ class Sessions:
             log.error("the tokens of a session cannot be read", session=session.public_id, reason=str(error))
             return None
 
-    async def renew(self, session: Session, grant: Grant, identity: Identity) -> None:
-        """The provider confirmed the person: new tokens, and what it says of them now."""
+    async def store_grant(self, session: Session, grant: Grant) -> None:
+        """Keep new tokens; the old ones are worth nothing any more."""
+        values = {"tokens": grant.seal(self._keyring, session.public_id)}
+        async with self._database.write() as connection:
+            await connection.execute(update(table).where(table.c.id_hash == session.id_hash).values(values))
+
+    async def confirm(self, session: Session, grant: Grant, identity: Identity) -> None:
+        """The provider confirmed the person, and says this of them now. Raises `NotAllowed` as `create` does."""
         moment = self._clock()
         values = {
             "tokens": grant.seal(self._keyring, session.public_id),
@@ -287,6 +295,7 @@ class Sessions:
         async with self._database.write() as connection:
             await admit(connection, identity, moment)
             await connection.execute(update(table).where(table.c.id_hash == session.id_hash).values(values))
+            await self._signals.send(connection, CHANGED, session.id_hash)
         self._cache.pop(session.id_hash, None)
 
     async def sweep(self) -> int:

@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import structlog
 
 from openlakes_portal import __version__
-from openlakes_portal._audit.log import AuditLog
+from openlakes_portal._audit.log import AuditLog, Entry
 from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.personas import demo_bindings
-from openlakes_portal._auth.sessions import Sessions
+from openlakes_portal._auth.sessions import Session, Sessions
 from openlakes_portal._host.context import PluginContext, Runtime
 from openlakes_portal._host.contribution import Contribution
 from openlakes_portal._host.discovery import Candidate, discover
@@ -22,6 +23,7 @@ from openlakes_portal._host.monitor import HealthMonitor
 from openlakes_portal._host.records import PluginRecord, StageFailed
 from openlakes_portal._host.registry import Registry, cross_check, freeze
 from openlakes_portal._http import metrics
+from openlakes_portal._http.request_id import current_request_id
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._settings.load import LoadedSettings
 from openlakes_portal._store.database import Database, database_url
@@ -29,6 +31,9 @@ from openlakes_portal._store.idempotency import IdempotencyStore
 from openlakes_portal._store.keyring import Keyring, load_keyring
 from openlakes_portal._store.migrate import check, migrate
 from openlakes_portal._store.signals import Signals
+
+if TYPE_CHECKING:
+    from openlakes_portal._auth.oidc.service import Oidc
 
 log = structlog.get_logger("portal")
 SWEEP_EVERY = 20.0
@@ -50,6 +55,7 @@ class Portal:
     keyring: Keyring
     signals: Signals
     book: PolicyBook
+    oidc: "Oidc | None" = None
 
     def __init__(self, loaded: LoadedSettings, candidates: Callable[[], list[Candidate]] = discover) -> None:
         self.loaded = loaded
@@ -105,6 +111,7 @@ class Portal:
         await self.signals.start()
         self._stack.push_async_callback(self.signals.stop)
         self.runtime.sessions = self.sessions
+        await self._open_oidc()
         self.runtime.services = [s for c in contributions for s in c.services]
         contributions, records = await self._enter_lifespans(contributions, records)
         self.registry = freeze(contributions, sorted(records, key=lambda r: r.id), bindings)
@@ -116,6 +123,24 @@ class Portal:
         self.monitor.start()
         self._stack.push_async_callback(self._stop_watching)
         self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _open_oidc(self) -> None:
+        if self.settings.auth.mode != "oidc":
+            return
+        from openlakes_portal._auth.oidc.service import Oidc
+
+        server = self.settings.server
+        self.oidc = Oidc(
+            self.database, self.sessions, self.keyring, self.settings.auth, server.public_url, self._ended_by_provider
+        )
+        self._stack.push_async_callback(self.oidc.close)
+        await self.oidc.check()
+
+    async def _ended_by_provider(self, session: Session, reason: str) -> None:
+        entry = Entry(
+            "core.session.ended", current_request_id(), session.principal, session.public_id, details={"why": reason}
+        )
+        await self.audit.write(entry, "event", "by the identity provider")
 
     async def stop(self) -> None:
         """Leave everything in reverse order; each plugin's lifespan within its deadline."""

@@ -8,26 +8,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route, Router
 
-from openlakes_portal._audit.log import Entry
-from openlakes_portal._auth.guard import check_csrf, check_media_type, check_origin, origin_of
-from openlakes_portal._auth.personas import PERSONAS, identity_of
-from openlakes_portal._auth.sessions import COOKIE, Session
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
 from openlakes_portal._http import metrics
 from openlakes_portal._http.bootstrap import bootstrap, session_view
-from openlakes_portal._http.limits import TokenBuckets
 from openlakes_portal._http.openapi import build_openapi
-from openlakes_portal._http.problems import MethodNotAllowed, invalid
+from openlakes_portal._http.problems import MethodNotAllowed
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.shell import Shell
-from openlakes_portal.spi import NotAllowed, NotFound, NotSignedIn, Public, SignedIn, Unavailable
+from openlakes_portal._http.sign_in import SignInDocuments
+from openlakes_portal.spi import NotAllowed, NotSignedIn, Public, SignedIn, Unavailable
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 API_DOCUMENTS = frozenset({"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json"})
@@ -50,20 +45,20 @@ DOCUMENTS = (
     Document("GET", "/api/openapi.json", "This description", Public("it holds no data")),
     Document("GET", "/api/session", "Who is signed in", Public("it says whether somebody is"), (200, 401)),
     Document("GET", "/api/bootstrap", "What the console needs to start", Public("the sign-in page needs it")),
-    Document("GET", "/auth/login", "Begin to sign in", Public("nobody is signed in yet"), (303,)),
+    Document("GET", "/auth/login", "Begin to sign in", Public("nobody is signed in yet"), (303, 429, 503)),
+    Document("GET", "/auth/callback", "Back from the provider", Public("it is a sign-in"), (303, 400, 404, 503)),
+    Document(
+        "POST",
+        "/auth/backchannel-logout",
+        "The identity provider ended a sign-in",
+        Public("the token in it is the provider's own"),
+        (200, 400, 404),
+    ),
     Document("POST", "/auth/demo", "Sign in as a persona of the demo", Public("it is a sign-in"), (200, 404, 422)),
-    Document("POST", "/auth/logout", "Sign out", SignedIn("everybody may leave"), (204, 401)),
+    Document("POST", "/auth/logout", "Sign out", SignedIn("everybody may leave"), (200, 204, 401)),
     Document("GET", "/.well-known/jwks.json", "The keys that verify the portal's tokens", Public("public keys")),
     Document("GET", "/metrics", "Prometheus metrics", "core:metrics:read", (200, 401, 403)),
 )
-
-
-class DemoSignIn(BaseModel):
-    """The body of POST /auth/demo."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    persona: str
 
 
 Handler = Callable[[HttpRequest], Awaitable[StarletteResponse]]
@@ -75,8 +70,7 @@ class Documents:
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
         self._shell = Shell(portal)
-        per_minute = portal.settings.limits.sign_in
-        self._sign_ins = TokenBuckets(per_minute / 60, per_minute)
+        signing = SignInDocuments(portal, self._shell)
         self._openapi: bytes | None = None
         table: list[tuple[str, str, Handler]] = [
             ("GET", "/api/live", self._live),
@@ -84,9 +78,11 @@ class Documents:
             ("GET", "/api/openapi.json", self._describe),
             ("GET", "/api/session", self._session),
             ("GET", "/api/bootstrap", self._bootstrap),
-            ("GET", "/auth/login", self._login),
-            ("POST", "/auth/demo", self._demo),
-            ("POST", "/auth/logout", self._logout),
+            ("GET", "/auth/login", signing.login),
+            ("GET", "/auth/callback", signing.callback),
+            ("POST", "/auth/demo", signing.demo),
+            ("POST", "/auth/logout", signing.logout),
+            ("POST", "/auth/backchannel-logout", signing.back_channel_logout),
             ("GET", "/.well-known/jwks.json", self._jwks),
             ("GET", "/metrics", self._metrics),
         ]
@@ -118,53 +114,6 @@ class Documents:
     async def _bootstrap(self, request: HttpRequest) -> StarletteResponse:
         return _json(bootstrap(self._portal, request.session))
 
-    async def _login(self, request: HttpRequest) -> StarletteResponse:
-        target = "/signin" if self._portal.settings.auth.mode == "demo" else None
-        if target is None:
-            raise Unavailable(
-                "Signing in by an identity provider is not part of this version.",
-                remedy="See docs/roadmap.md; `auth.mode: demo` works on loopback.",
-                retry_after=None,
-            )
-        return StarletteResponse(status_code=303, headers={"location": target})
-
-    async def _demo(self, request: HttpRequest) -> StarletteResponse:
-        if self._portal.settings.auth.mode != "demo":
-            raise NotFound("There is nothing at this address.")
-        check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), self._origins(request))
-        check_media_type(request.headers.get("content-type"))
-        self._sign_ins.take(request.address)
-        try:
-            wanted = DemoSignIn.model_validate_json(await request.body())
-        except ValidationError as error:
-            raise invalid(error) from None
-        persona = next((p for p in PERSONAS if p.id == wanted.persona), None)
-        if persona is None:
-            raise NotFound(
-                "There is no such persona.", remedy="Personas are: " + ", ".join(p.id for p in PERSONAS) + "."
-            )
-        if request.session is not None:
-            await self._portal.sessions.end(request.session)
-        secret, session = await self._portal.sessions.create(identity_of(persona))
-        await self._record("core.session.started", request, session)
-        answer = _json(session_view(session))
-        age = int(self._portal.settings.auth.session.absolute_timeout)
-        answer.headers["set-cookie"] = _cookie(secret, age)
-        return answer
-
-    async def _logout(self, request: HttpRequest) -> StarletteResponse:
-        check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), self._origins(request))
-        if request.session is None:
-            raise NotSignedIn("Nobody is signed in.")
-        check_csrf(request.headers.get("x-csrf-token"), request.session.csrf_token)
-        await self._record("core.session.ended", request, request.session)
-        await self._portal.sessions.end(request.session)
-        return StarletteResponse(status_code=204, headers={"set-cookie": _cookie("", 0), "clear-site-data": '"cache"'})
-
-    async def _record(self, action: str, request: HttpRequest, session: Session) -> None:
-        entry = Entry(action, request.id, session.principal, session.public_id, request.address)
-        await self._portal.audit.write(entry, "event", "ok")
-
     async def _jwks(self, request: HttpRequest) -> StarletteResponse:
         answer = _json(self._portal.issuer.jwks())
         answer.headers["cache-control"] = "public, max-age=300"
@@ -187,12 +136,6 @@ class Documents:
         networks = self._portal.settings.server.metrics_addresses
         return any(peer in ipaddress.ip_network(network, strict=False) for network in networks)
 
-    def _origins(self, request: HttpRequest) -> frozenset[str]:
-        public = origin_of(self._portal.settings.server.public_url)
-        if self._portal.settings.auth.mode != "demo":
-            return frozenset({public})
-        return frozenset({public, f"http://{request.headers.get('host', '').lower()}"})
-
 
 def _endpoint(method: str, handler: Handler) -> Callable[[StarletteRequest], Awaitable[StarletteResponse]]:
     async def endpoint(request: StarletteRequest) -> StarletteResponse:
@@ -208,7 +151,3 @@ def _endpoint(method: str, handler: Handler) -> Callable[[StarletteRequest], Awa
 
 def _json(value: Any) -> StarletteResponse:
     return StarletteResponse(to_json(value), media_type="application/json")
-
-
-def _cookie(secret: str, max_age: int) -> str:
-    return f"{COOKIE}={secret}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax"

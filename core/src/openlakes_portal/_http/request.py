@@ -91,15 +91,15 @@ class HttpRequest:
         """The best of these media types."""
         return best_match(self.headers.get("accept"), media_types)
 
-    def cookie(self) -> str | None:
-        """The value of our session cookie; of two with its name neither is believed."""
+    def cookie(self, wanted: str = COOKIE) -> str | None:
+        """The value of a cookie of ours, by default the session's; of two with its name neither is believed."""
         found = []
         for header, raw in self.scope["headers"]:
             if header != b"cookie":
                 continue
             for part in raw.decode("latin-1").split(";"):
                 name, _, value = part.strip().partition("=")
-                if name == COOKIE:
+                if name == wanted:
                     found.append(value)
         return found[0] if len(found) == 1 and 0 < len(found[0]) <= 128 else None
 

@@ -40,9 +40,14 @@ class Shell:
         path = request.scope["path"]
         if path in ("/favicon.ico", "/favicon.svg", "/robots.txt"):
             return self._file("core", path.lstrip("/"), self._static, "public, max-age=86400")
-        status = 200 if PAGES.match(path) else 404
+        return self.document(200 if PAGES.match(path) else 404)
+
+    def document(self, status: int, problem: str | None = None) -> StarletteResponse:
+        """The shell with this status. `problem` is JSON for the console to show in place of a page."""
         nonce = secrets.token_urlsafe(18)
         html = self._load_template().replace("__NONCE__", nonce)
+        if problem is not None:
+            html = html.replace("</head>", f'<meta name="openlakes-problem" content="{_escape(problem)}">\n</head>', 1)
         headers = {"content-security-policy": self._policy(nonce), "cache-control": "no-store"}
         return StarletteResponse(html, status, headers, media_type="text/html; charset=utf-8")
 

@@ -1,0 +1,1 @@
+"""The identity provider as an OpenID Connect client sees it: discovery, keys, sign-in, renewal, sign-out."""

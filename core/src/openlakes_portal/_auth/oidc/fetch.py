@@ -1,0 +1,140 @@
+"""Calls to the identity provider: one deadline, no redirects, a bounded JSON answer, nothing repeated."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from openlakes_portal._auth.oidc.errors import LostAnswer, ProviderMisconfigured, ProviderUnavailable
+from openlakes_portal._settings.model import OidcSettings
+
+MAX_ANSWER = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and JSON object of an answer; an empty object where the body is none."""
+
+    status: int
+    data: dict[str, Any]
+
+
+class Fetcher:
+    """A client for one provider. Certificates are always verified; proxies of the environment are not used."""
+
+    def __init__(self, settings: OidcSettings) -> None:
+        self._settings = settings
+        self._client: httpx.AsyncClient | None = None
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            trusted = self._settings.ca_file
+            try:
+                context = ssl.create_default_context(cafile=str(trusted) if trusted else None)
+            except (OSError, ssl.SSLError) as error:
+                raise ProviderMisconfigured(
+                    f"auth.oidc.ca_file {trusted} cannot be used: {error}.",
+                    remedy="Give it a file of PEM certificates.",
+                ) from None
+            self._client = httpx.AsyncClient(
+                verify=context, timeout=self._settings.timeout, follow_redirects=False, trust_env=False
+            )
+        return self._client
+
+    async def get(self, url: str, *, bearer: str | None = None) -> Answer:
+        """GET JSON."""
+        return await self._call("GET", url, headers={"authorization": f"Bearer {bearer}"} if bearer else {})
+
+    async def post_json(self, url: str, value: Any, *, bearer: str) -> Answer:
+        """POST JSON with a bearer token."""
+        content = json.dumps(value).encode()
+        headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
+        return await self._call("POST", url, headers=headers, content=content)
+
+    async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
+        """POST a form as the registered client (OpenID Connect Core, section 9)."""
+        settings = self._settings
+        secret = settings.client_secret.get_secret_value() if settings.client_secret else None
+        fields, auth = dict(form), None
+        if secret is not None and settings.client_auth == "client_secret_basic":
+            auth = httpx.BasicAuth(_quoted(settings.client_id), _quoted(secret))
+        else:
+            fields["client_id"] = settings.client_id
+            if secret is not None:
+                fields["client_secret"] = secret
+        return await self._call("POST", url, data=fields, auth=auth)
+
+    async def _call(self, method: str, url: str, **options: Any) -> Answer:
+        host = httpx.URL(url).host
+        options["headers"] = {"accept": "application/json", **options.get("headers", {})}
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                async with self._open().stream(method, url, **options) as response:
+                    body = await _read(response, host)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            if isinstance(cause := _cause(error), ssl.SSLCertVerificationError):
+                raise ProviderMisconfigured(
+                    f"The certificate of the identity provider ({host}) is not trusted: {cause.verify_message}.",
+                    remedy="Give auth.oidc.ca_file the certificates that signed it, or mend the certificate.",
+                ) from None
+            raise ProviderUnavailable(
+                f"The identity provider ({host}) cannot be reached.",
+                remedy="Who is signed in stays so. `openlakes doctor` says more.",
+            ) from None
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise LostAnswer(
+                f"The identity provider ({host}) did not answer in full: {type(error).__name__}.",
+                remedy="Try again; `openlakes doctor` says more.",
+            ) from None
+        if response.is_redirect:
+            raise ProviderMisconfigured(
+                f"The identity provider redirects {httpx.URL(url).path}; no call to it follows that.",
+                remedy="Set auth.oidc.issuer to the address that answers itself.",
+            )
+        return Answer(response.status_code, _object(body, response.status_code, host))
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+async def _read(response: httpx.Response, host: str) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise ProviderUnavailable(f"The identity provider ({host}) answered with more than {MAX_ANSWER} bytes.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _object(body: bytes, status: int, host: str) -> dict[str, Any]:
+    try:
+        data = json.loads(body) if body else {}
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict):
+        return data
+    if status >= 400:
+        return {}
+    raise ProviderUnavailable(f"The identity provider ({host}) answered with something that is no JSON object.")
+
+
+def _quoted(text: str) -> str:
+    """Client id and secret are form-encoded before they are joined (RFC 6749, 2.3.1)."""
+    from urllib.parse import quote_plus
+
+    return quote_plus(text)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, ssl.SSLError):
+        seen = seen.__cause__ or seen.__context__
+    return seen

@@ -1,0 +1,212 @@
+"""What the identity provider says of itself (OpenID Connect Discovery 1.0), and its keys (RFC 7517).
+
+The issuer is pinned: what is discovered must name it exactly. Keys are fetched again when they are old or a token names
+an unknown one, but not more than twice a minute, however many forged tokens come.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from openlakes_portal._auth.oidc.errors import ProviderMisconfigured, ProviderUnavailable
+from openlakes_portal._auth.oidc.fetch import Fetcher
+from openlakes_portal._auth.personas import is_loopback
+from openlakes_portal._settings.model import OidcSettings
+from openlakes_portal.spi import PortalError
+
+METADATA_FOR = 3600.0
+KEYS_FOR = 300.0
+REFETCH_AFTER = 30.0
+"""Seconds between two fetches for the sake of an unknown key: at most two a minute."""
+FAILED_FOR = 2.0
+"""Seconds for which a failure is the answer to everybody: a dead provider is not asked by each request."""
+
+log = structlog.get_logger("oidc")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The endpoints, and whether answers name their issuer (RFC 9207)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    end_session_endpoint: str | None
+    revocation_endpoint: str | None
+    names_issuer: bool
+
+
+@dataclass(frozen=True)
+class _Keys:
+    at: float
+    keys: tuple[Any, ...]
+    fault: PortalError | None = None
+
+
+class Provider:
+    """One identity provider."""
+
+    def __init__(self, settings: OidcSettings, fetch: Fetcher, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._fetch = fetch
+        self._clock = clock
+        self._metadata: tuple[float, Metadata | PortalError] | None = None
+        self._keys: _Keys | None = None
+        self._refetched_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    @property
+    def settings(self) -> OidcSettings:
+        """How the provider was configured."""
+        return self._settings
+
+    @property
+    def fetch(self) -> Fetcher:
+        """The way to call it."""
+        return self._fetch
+
+    async def metadata(self) -> Metadata:
+        """Its endpoints. Raises `ProviderUnavailable` or `ProviderMisconfigured`."""
+        async with self._lock:
+            held = self._metadata
+            lasts = FAILED_FOR if held and isinstance(held[1], PortalError) else METADATA_FOR
+            if held is None or self._clock() - held[0] > lasts:
+                held = (self._clock(), await self._discover(held[1] if held else None))
+                self._metadata = held
+        if isinstance(held[1], PortalError):
+            raise held[1]
+        return held[1]
+
+    async def _discover(self, before: Metadata | PortalError | None) -> Metadata | PortalError:
+        url = self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        try:
+            answer = await self._fetch.get(url)
+            if answer.status != 200:
+                raise ProviderMisconfigured(
+                    f"{url} answers {answer.status}.", remedy="Correct auth.oidc.issuer: it is no issuer's address."
+                )
+            return parse_metadata(answer.data, self._settings.issuer)
+        except ProviderUnavailable as error:
+            # What it said an hour ago serves as long as it cannot be asked.
+            return before if isinstance(before, Metadata) else error
+        except PortalError as error:
+            return error
+
+    async def keys(self, kid: str | None) -> tuple[Any, ...]:
+        """The keys that may have signed a token with this `kid`, all of them where it names none."""
+        endpoint = (await self.metadata()).jwks_uri
+        async with self._lock:
+            held = self._keys
+            age = self._clock() - held.at if held else float("inf")
+            unknown = held is not None and kid is not None and kid not in {k.kid for k in held.keys}
+            again = unknown and self._clock() - self._refetched_at > REFETCH_AFTER
+            if again:
+                self._refetched_at = self._clock()
+            if held is None or again or age > (FAILED_FOR if held.fault else KEYS_FOR):
+                held = self._keys = await self._load_keys(endpoint, held)
+        if held.fault is not None and not held.keys:
+            raise held.fault
+        return tuple(k for k in held.keys if kid is None or k.kid == kid)
+
+    async def _load_keys(self, url: str, before: _Keys | None) -> _Keys:
+        try:
+            answer = await self._fetch.get(url)
+            if answer.status != 200 or not isinstance(answer.data.get("keys"), list):
+                raise ProviderUnavailable(f"The keys of the identity provider cannot be read ({answer.status}).")
+        except PortalError as error:
+            return _Keys(self._clock(), before.keys if before else (), error)
+        return _Keys(self._clock(), tuple(k for k in map(usable_key, answer.data["keys"][:100]) if k is not None))
+
+
+def parse_metadata(data: dict[str, Any], issuer: str) -> Metadata:
+    """Discovery's answer. Raises `ProviderMisconfigured`, in words for an operator."""
+    stated = data.get("issuer")
+    if stated != issuer:
+        words = str(stated)[:200]
+        remedy = f"Set auth.oidc.issuer to exactly what it states, if that is your provider: {words}"
+        if "{tenantid}" in words.lower():
+            remedy = "Set auth.oidc.issuer to your own tenant's: https://login.microsoftonline.com/<tenant id>/v2.0"
+        raise ProviderMisconfigured(f"The identity provider says that its issuer is {words!r}.", remedy=remedy)
+
+    def endpoint(name: str, required: bool) -> str | None:
+        value = data.get(name)
+        if value is None and not required:
+            return None
+        if not isinstance(value, str) or not _is_safe(value, issuer):
+            raise ProviderMisconfigured(
+                f"The identity provider states no usable {name}: {str(value)[:200]!r}.",
+                remedy="It must be an https address (http only where issuer and portal are on loopback).",
+            )
+        return value
+
+    authorization, token, keys = (
+        endpoint(name, True) or "" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    )
+    methods = data.get("code_challenge_methods_supported")
+    if isinstance(methods, list) and "S256" not in methods:
+        raise ProviderMisconfigured(
+            "The identity provider does not support PKCE with S256.", remedy="Turn it on there; nothing less is used."
+        )
+    return Metadata(
+        issuer,
+        authorization,
+        token,
+        keys,
+        endpoint("userinfo_endpoint", False),
+        endpoint("end_session_endpoint", False),
+        endpoint("revocation_endpoint", False),
+        data.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _is_safe(url: str, issuer: str) -> bool:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username is not None or parts.fragment:
+        return False
+    if parts.scheme == "https":
+        return True
+    return parts.scheme == "http" and urlsplit(issuer).scheme == "http" and is_loopback(parts.hostname)
+
+
+def usable_key(data: object) -> Any | None:
+    """A public key for signatures, None for anything else: what we cannot use stands beside what we can."""
+    from joserfc.jwk import JWKRegistry
+
+    if not isinstance(data, dict) or data.get("kty") not in ("RSA", "EC", "OKP") or data.get("use", "sig") != "sig":
+        return None
+    operations = data.get("key_ops")
+    if isinstance(operations, list) and "verify" not in operations:
+        return None
+    public = {k: v for k, v in data.items() if k not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
+    try:
+        key: Any = JWKRegistry.import_key(public)
+        key.get_op_key("verify")
+        if key.key_type == "RSA" and key.raw_value.key_size < 2048:
+            return None
+    except Exception:
+        return None
+    return key
+
+
+def check_oidc(settings: OidcSettings, public_url: str) -> str | None:
+    """Why the portal may not start with this provider, or None: asked without a network."""
+    issuer = urlsplit(settings.issuer)
+    if issuer.scheme not in ("https", "http") or not issuer.hostname or issuer.query or issuer.fragment:
+        return f"auth.oidc.issuer {settings.issuer!r} is no address without query or fragment"
+    if "{" in settings.issuer or issuer.path.rstrip("/").split("/")[1:2] in (["common"], ["organizations"]):
+        return f"auth.oidc.issuer {settings.issuer!r} names no single tenant: anybody's account would be let in"
+    if issuer.scheme == "http":
+        if not is_loopback(issuer.hostname):
+            return f"auth.oidc.issuer {settings.issuer!r} is http: who is on the network could sign in as anybody"
+        if not is_loopback(urlsplit(public_url).hostname or ""):
+            return "auth.oidc.issuer is http on loopback, and server.public_url is not on loopback"
+    if urlsplit(public_url).scheme == "http" and not is_loopback(urlsplit(public_url).hostname or ""):
+        return f"server.public_url {public_url!r} is http: sessions and sign-ins need https outside loopback"
+    return None
