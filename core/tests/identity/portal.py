@@ -2,15 +2,21 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from sqlalchemy import update
 
+from openlakes_portal._auth.sessions import Session
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._http.app import Application
 from openlakes_portal._settings.load import load, merge
+from openlakes_portal._store.clock import now
+from openlakes_portal._store.tables import sessions as table
 
 from .contract import Provider, browser
 
@@ -141,3 +147,30 @@ async def portal_with(
         yield OidcPortal(app, portal, provider)
     finally:
         await app.stop()
+
+
+async def session_of(portal: OidcPortal, visitor: Visitor) -> Session:
+    """The session of this browser."""
+    found = await portal.portal.sessions.resolve(visitor.cookie())
+    assert found is not None
+    return found
+
+
+async def make_due(portal: OidcPortal, visitor: Visitor, *, by_refresh: bool = False) -> Session:
+    """As if the last check was two minutes ago; `by_refresh`: and the access token were at its end."""
+    session = await session_of(portal, visitor)
+    if by_refresh:
+        grant = await portal.portal.sessions.grant(session)
+        assert grant is not None
+        await portal.portal.sessions.store_grant(session, replace(grant, expires_at=now()))
+    past = {"checked_at": now() - timedelta(minutes=2)}
+    async with portal.portal.database.write() as connection:
+        await connection.execute(update(table).where(table.c.id_hash == session.id_hash).values(past))
+    return session
+
+
+async def checked(portal: OidcPortal, visitor: Visitor, *, by_refresh: bool = False) -> None:
+    """A check, as the first request after a while brings it."""
+    session = await make_due(portal, visitor, by_refresh=by_refresh)
+    assert portal.portal.oidc is not None
+    await portal.portal.oidc.renewals.renew(session)

@@ -10,7 +10,8 @@ import pytest
 
 from openlakes_portal._auth.oidc.client import OidcClient, Redirect
 from openlakes_portal._auth.oidc.fetch import Fetcher
-from openlakes_portal._auth.oidc.provider import Provider, check_oidc
+from openlakes_portal._auth.oidc.provider import Provider
+from openlakes_portal._auth.oidc.rules import check_oidc
 from openlakes_portal._auth.oidc.sign_in import safe_next
 from openlakes_portal._settings.model import OidcSettings
 from openlakes_portal.testing.identity_provider import (

@@ -3,21 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
-from openlakes_portal._auth.sessions import Session
-from openlakes_portal._store.clock import now
-from openlakes_portal._store.tables import sessions as table
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider
 
 from .contract import Provider
 from .keycloak import Keycloak
-from .portal import SESSION, OidcPortal, Visitor, portal_with
+from .portal import SESSION, OidcPortal, checked, make_due, portal_with, session_of
 
 
 @pytest.fixture
@@ -30,32 +25,6 @@ async def portal(provider: Provider, tmp_path: Path) -> AsyncIterator[OidcPortal
 async def faked(fake_provider: FakeIdentityProvider, tmp_path: Path) -> AsyncIterator[OidcPortal]:
     async with portal_with(fake_provider, tmp_path) as running:
         yield running
-
-
-async def session_of(portal: OidcPortal, visitor: Visitor) -> Session:
-    found = await portal.portal.sessions.resolve(visitor.cookie())
-    assert found is not None
-    return found
-
-
-async def make_due(portal: OidcPortal, visitor: Visitor, *, by_refresh: bool = False) -> Session:
-    """As if the last check was two minutes ago; `by_refresh`: and the access token were at its end."""
-    session = await session_of(portal, visitor)
-    if by_refresh:
-        grant = await portal.portal.sessions.grant(session)
-        assert grant is not None
-        await portal.portal.sessions.store_grant(session, replace(grant, expires_at=now()))
-    past = {"checked_at": now() - timedelta(minutes=2)}
-    async with portal.portal.database.write() as connection:
-        await connection.execute(update(table).where(table.c.id_hash == session.id_hash).values(past))
-    return session
-
-
-async def checked(portal: OidcPortal, visitor: Visitor, *, by_refresh: bool = False) -> None:
-    """A check, as the first request after a while brings it."""
-    session = await make_due(portal, visitor, by_refresh=by_refresh)
-    assert portal.portal.oidc is not None
-    await portal.portal.oidc.renewals.renew(session)
 
 
 @pytest.mark.parametrize("by_refresh", [False, True])

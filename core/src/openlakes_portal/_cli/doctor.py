@@ -12,11 +12,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from openlakes_portal._auth.oidc.examine import examine
+from openlakes_portal._auth.oidc.rules import check_oidc
 from openlakes_portal._cli.common import load_or_explain
 from openlakes_portal._cli.plugin import load_records
 from openlakes_portal._cli.serve import check
 from openlakes_portal._settings.load import LoadedSettings
 from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.key_check import open_check, read_check
+from openlakes_portal._store.keyring import KeyringError, load_keyring
 from openlakes_portal._store.migrate import HEAD, current_revision
 from openlakes_portal.spi import Unavailable
 
@@ -46,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         *_configuration(loaded),
         *_data_dir(loaded),
         *asyncio.run(_database(loaded)),
+        *asyncio.run(_provider(loaded)),
         *_console(),
         *_plugins(loaded),
     ]
@@ -103,6 +108,7 @@ async def _database(loaded: LoadedSettings) -> list[Diagnosis]:
     try:
         await database.ping()
         revision = await current_revision(database)
+        sealed = await read_check(database) if revision == HEAD else None
     except (Unavailable, OSError, socket.gaierror) as error:
         return [
             Diagnosis("database", "wrong", f"{kind} does not answer: {error}", "Start it, or correct database.url.")
@@ -113,7 +119,29 @@ async def _database(loaded: LoadedSettings) -> list[Diagnosis]:
         return [Diagnosis("database", "ok", f"{kind} answers and is empty; the first start makes the tables")]
     if revision != HEAD:
         return [Diagnosis("database", "advice", f"{kind} is at revision {revision}, this version needs {HEAD}")]
-    return [Diagnosis("database", "ok", f"{kind} answers, revision {revision}")]
+    return [Diagnosis("database", "ok", f"{kind} answers, revision {revision}"), _key(loaded, sealed)]
+
+
+def _key(loaded: LoadedSettings, sealed: bytes | None) -> Diagnosis:
+    """Whether `security.key` opens what the database holds."""
+    try:
+        keyring = load_keyring(loaded.settings)
+        if sealed is None:
+            return Diagnosis("security key", "ok", f"{keyring.current_id}; nothing is sealed yet")
+        open_check(keyring, sealed)
+    except (KeyringError, OSError) as error:
+        return Diagnosis("security key", "wrong", str(error))
+    if not keyring.is_current(sealed):
+        return Diagnosis("security key", "advice", f"{keyring.current_id} is new; the next start seals with it")
+    return Diagnosis("security key", "ok", f"{keyring.current_id} opens what the database holds")
+
+
+async def _provider(loaded: LoadedSettings) -> list[Diagnosis]:
+    oidc, public_url = loaded.settings.auth.oidc, loaded.settings.server.public_url
+    if loaded.settings.auth.mode != "oidc" or oidc is None or check_oidc(oidc, public_url):
+        return []
+    found = [finding async for finding in examine(oidc, public_url)]
+    return [Diagnosis(f.subject, "ok" if f.good else "wrong", f.words, f.remedy) for f in found]
 
 
 def _console() -> Iterator[Diagnosis]:

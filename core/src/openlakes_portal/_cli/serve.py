@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from openlakes_portal._auth.oidc.rules import check_oidc
 from openlakes_portal._auth.personas import check_demo
 from openlakes_portal._cli.common import load_or_explain
 from openlakes_portal._settings.model import Settings
@@ -55,6 +56,10 @@ def check(settings: Settings) -> str | None:
         return (
             "auth.mode is oidc and auth.oidc is not set: name the identity provider, or use auth.mode demo on loopback"
         )
+    if settings.auth.mode == "oidc" and settings.auth.oidc is not None:
+        problem = check_oidc(settings.auth.oidc, settings.server.public_url)
+        if problem:
+            return problem
     if settings.server.workers > 1 and settings.database.url is None:
         return "server.workers is above 1 and database.url is not set: more than one worker needs PostgreSQL"
     return None

@@ -28,6 +28,7 @@ from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._settings.load import LoadedSettings
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.idempotency import IdempotencyStore
+from openlakes_portal._store.key_check import check_key
 from openlakes_portal._store.keyring import Keyring, load_keyring
 from openlakes_portal._store.migrate import check, migrate
 from openlakes_portal._store.signals import Signals
@@ -94,6 +95,7 @@ class Portal:
         self.journal.open()
         self._stack.callback(self.journal.close)
         self.keyring = load_keyring(self.settings)
+        await check_key(self.database, self.keyring)
         self.signals = Signals(self.database)
         self.audit = AuditLog(self.database)
         self.issuer = Issuer(self.settings.server.public_url, self.settings.server.data_dir)

@@ -18,6 +18,7 @@ from openlakes_portal._http.dispatcher import Dispatcher
 from openlakes_portal._http.documents import Documents
 from openlakes_portal._http.logs import configure
 from openlakes_portal._settings.load import LoadedSettings, load
+from openlakes_portal._store.keyring import KeyringError
 from openlakes_portal.spi import PortalError
 
 BOOT = "OPENLAKES_BOOT"
@@ -62,7 +63,7 @@ class Application:
         await receive()
         try:
             await self.start()
-        except (PortalError, BootFailed) as error:
+        except (PortalError, BootFailed, KeyringError) as error:
             words = error.detail if isinstance(error, PortalError) else str(error)
             log.error("start failed", reason=words, remedy=getattr(error, "remedy", None))
             await send({"type": "lifespan.startup.failed", "message": words})

@@ -23,6 +23,7 @@ Being wrong, in order of reach:
 `calls` counts, `last(call)` and `last_form(call)` tell what was asked.
 """
 
+import ssl
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlencode
@@ -61,8 +62,8 @@ class FakeIdentityProvider(Endpoints):
     It runs between `start` and `stop`, or as a context manager; stopped and started again it has the same address and
     still knows everybody. `stop` raises what a change of the test's own raised."""
 
-    def __init__(self, *people: FakePerson, algorithm: Algorithm = "RS256") -> None:
-        super().__init__(*people, algorithm=algorithm)
+    def __init__(self, *people: FakePerson, algorithm: Algorithm = "RS256", tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(*people, algorithm=algorithm, tls=tls)
         self.admin = FakeAdmin(self)
 
     def start(self) -> Self:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -37,8 +38,9 @@ class LoopbackServer:
     What the handler raises is answered with 500 and raised by `stop`, so that no test passes over it.
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self._handler = handler
+        self._tls = tls
         self._socket: socket.socket | None = _bound(0)
         self.port: int = self._socket.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,7 +77,7 @@ class LoopbackServer:
     async def _main(self, listener: socket.socket, listening: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._serve, sock=listener)
+        server = await asyncio.start_server(self._serve, sock=listener, ssl=self._tls)
         listening.set()
         await self._stopping.wait()
         server.close()  # asyncio.run cancels the connections that are left
@@ -84,7 +86,7 @@ class LoopbackServer:
         try:
             while await self._answer_one(reader, writer):
                 pass
-        except (ConnectionError, h11.ProtocolError, asyncio.CancelledError):
+        except (ConnectionError, ssl.SSLError, h11.ProtocolError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

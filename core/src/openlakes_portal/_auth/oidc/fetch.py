@@ -68,13 +68,33 @@ class Fetcher:
                 fields["client_secret"] = secret
         return await self._call("POST", url, data=fields, auth=auth)
 
+    async def head_date(self, url: str) -> str | None:
+        """The `Date` of an answer."""
+        response, _ = await self._sent("GET", url, httpx.URL(url).host)
+        date: str | None = response.headers.get("date")
+        return date
+
+    async def visit(self, url: str) -> tuple[int, str | None]:
+        """What a browser without cookies is told: status and Location."""
+        response, _ = await self._sent("GET", url, httpx.URL(url).host, headers={"accept": "text/html"})
+        return response.status_code, response.headers.get("location")
+
     async def _call(self, method: str, url: str, **options: Any) -> Answer:
         host = httpx.URL(url).host
         options["headers"] = {"accept": "application/json", **options.get("headers", {})}
+        response, body = await self._sent(method, url, host, **options)
+        if response.is_redirect:
+            raise ProviderMisconfigured(
+                f"The identity provider redirects {httpx.URL(url).path}; no call to it follows that.",
+                remedy="Set auth.oidc.issuer to the address that answers itself.",
+            )
+        return Answer(response.status_code, _object(body, response.status_code, host))
+
+    async def _sent(self, method: str, url: str, host: str, **options: Any) -> tuple[httpx.Response, bytes]:
         try:
             async with asyncio.timeout(self._settings.timeout):
                 async with self._open().stream(method, url, **options) as response:
-                    body = await _read(response, host)
+                    return response, await _read(response, host)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             if isinstance(cause := _cause(error), ssl.SSLCertVerificationError):
                 raise ProviderMisconfigured(
@@ -90,12 +110,6 @@ class Fetcher:
                 f"The identity provider ({host}) did not answer in full: {type(error).__name__}.",
                 remedy="Try again; `openlakes doctor` says more.",
             ) from None
-        if response.is_redirect:
-            raise ProviderMisconfigured(
-                f"The identity provider redirects {httpx.URL(url).path}; no call to it follows that.",
-                remedy="Set auth.oidc.issuer to the address that answers itself.",
-            )
-        return Answer(response.status_code, _object(body, response.status_code, host))
 
     async def close(self) -> None:
         """Let the connections go."""

@@ -193,20 +193,3 @@ def usable_key(data: object) -> Any | None:
     except Exception:
         return None
     return key
-
-
-def check_oidc(settings: OidcSettings, public_url: str) -> str | None:
-    """Why the portal may not start with this provider, or None: asked without a network."""
-    issuer = urlsplit(settings.issuer)
-    if issuer.scheme not in ("https", "http") or not issuer.hostname or issuer.query or issuer.fragment:
-        return f"auth.oidc.issuer {settings.issuer!r} is no address without query or fragment"
-    if "{" in settings.issuer or issuer.path.rstrip("/").split("/")[1:2] in (["common"], ["organizations"]):
-        return f"auth.oidc.issuer {settings.issuer!r} names no single tenant: anybody's account would be let in"
-    if issuer.scheme == "http":
-        if not is_loopback(issuer.hostname):
-            return f"auth.oidc.issuer {settings.issuer!r} is http: who is on the network could sign in as anybody"
-        if not is_loopback(urlsplit(public_url).hostname or ""):
-            return "auth.oidc.issuer is http on loopback, and server.public_url is not on loopback"
-    if urlsplit(public_url).scheme == "http" and not is_loopback(urlsplit(public_url).hostname or ""):
-        return f"server.public_url {public_url!r} is http: sessions and sign-ins need https outside loopback"
-    return None

@@ -5,10 +5,12 @@ import hashlib
 import hmac
 import json
 import secrets
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -47,9 +49,9 @@ DELIVERY_TIMEOUT = 5.0
 class Endpoints:
     """The state of a provider with one client, and its endpoints."""
 
-    def __init__(self, *people: FakePerson, algorithm: Algorithm = "RS256") -> None:
-        self._server = LoopbackServer(self._handle)
-        self.issuer = f"http://127.0.0.1:{self._server.port}"
+    def __init__(self, *people: FakePerson, algorithm: Algorithm = "RS256", tls: ssl.SSLContext | None = None) -> None:
+        self._server = LoopbackServer(self._handle, tls)
+        self.issuer = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.port}"
         self.client_id = "openlakes-portal"
         self.client_secret = "fake-provider-test-secret"  # noqa: S105 - of a fake
         self.scope = "openid profile email"
@@ -168,7 +170,8 @@ class Endpoints:
             self.calls[name] += 1
             self.requests.append((name, request))
         behaviour = next((self._behaviours[name] for name in names if name in self._behaviours), Behaviour())
-        return await behaviour.perform(lambda: self._work(names[0], request))
+        reply = await behaviour.perform(lambda: self._work(names[0], request))
+        return replace(reply, headers=(*reply.headers, ("date", formatdate(self.clock(), usegmt=True))))
 
     async def _work(self, call: str, request: ReceivedRequest) -> Reply:
         try:
