@@ -23,6 +23,7 @@ ARROW = {"accept": "application/vnd.apache.arrow.stream"}
 NDJSON = {"accept": "application/x-ndjson"}
 CSV = {"accept": "text/csv"}
 PARQUET = {"accept": "application/vnd.apache.parquet"}
+ALIVE = ("queued", "running")
 ENDLESS = "SELECT sum(a.range) FROM range(1e9::bigint) a, range(1e5::bigint)"
 
 
@@ -182,6 +183,29 @@ async def test_an_abandoned_query_is_stopped(lakehouse: Lakehouse, tmp_path: Pat
             while (await engineer.get(f"{API}queries")).json()["items"][0]["state"] != "cancelled":
                 await asyncio.sleep(0.2)
         assert (await ended(engineer, query["id"]))["state"] == "cancelled"
+
+
+async def test_g51_a_page_that_went_away_keeps_its_query_only_by_asking_for_it(here: PortalUnderTest) -> None:
+    engineer, analyst = here.signed_in("data-engineer"), here.signed_in("bi-analyst")
+    taken_up, left = [(await engineer.post(f"{API}queries", json={"sql": ENDLESS})).json()["id"] for _ in range(2)]
+    for id in (taken_up, left):
+        leaving = await engineer.delete(f"{API}queries/{id}?unless_asked_within=1")
+        assert (leaving.status_code, leaving.json()["state"] in ALIVE) == (200, True)
+    assert (await analyst.delete(f"{API}queries/{left}?unless_asked_within=1")).status_code == 404
+    assert (await engineer.get(f"{API}queries/{taken_up}")).json()["state"] in ALIVE
+    async with asyncio.timeout(5):
+        while await _in_history(engineer, left) != "cancelled":
+            await asyncio.sleep(0.02)
+    assert await _in_history(engineer, taken_up) in ALIVE  # whose second was over before that of the other
+    assert (await engineer.delete(f"{API}queries/{taken_up}")).json()["state"] == "cancelled"
+    assert (await engineer.delete(f"{API}queries/{taken_up}?unless_asked_within=1")).json()["state"] == "cancelled"
+    assert (await engineer.delete(f"{API}queries/{left}?unless_asked_within=60")).status_code == 422
+
+
+async def _in_history(client: SignedIn, id: str) -> str:
+    """Its state, without asking for the query itself."""
+    items = (await client.get(f"{API}queries")).json()["items"]
+    return next(str(query["state"]) for query in items if query["id"] == id)
 
 
 async def test_results_are_sent_while_they_are_made(here: PortalUnderTest) -> None:

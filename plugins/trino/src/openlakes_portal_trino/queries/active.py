@@ -23,7 +23,8 @@ STOPPED = QueryStatus("cancelled", error=QueryError("Stopped before it began.", 
 
 
 class ActiveQuery:
-    """Runs one query to its end. `seen` is when somebody last asked for it (monotonic seconds)."""
+    """Runs one query to its end. `seen` is when somebody last followed it (monotonic seconds), `asked` how often its
+    owner asked for it; to read on in a result that is open already is not asking."""
 
     def __init__(
         self, document: Document, record: QueryRecord, principal: Principal, spool: Path, turns: Turns, log: Logger
@@ -35,6 +36,7 @@ class ActiveQuery:
         self._turns = turns
         self._log = log
         self.seen = time.monotonic()
+        self.asked = 0
         self.turn = asyncio.Event()
         self._running: RunningStatement | None = None
         self._stopping = False

@@ -46,6 +46,7 @@ class QueryService:
         self._turns = Turns(self._settings.per_user, self._settings.total)
         self._active: dict[str, ActiveQuery] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def submit(self, principal: Principal, submission: Submission) -> QueryView:
         """Accept a statement; it runs when its turn comes. Raises `TooLarge`, `Limited`, `InvalidInput`."""
@@ -74,6 +75,7 @@ class QueryService:
         active = self._own_active(principal, id)
         if active is not None:
             active.touch()
+            active.asked += 1
             return self._view_active(active)
         document = await self._document(principal, id)
         return await self._view(document)
@@ -85,6 +87,21 @@ class QueryService:
             return await self._view(await self._document(principal, id))
         await self._stop(active)
         return await self.get(principal, id)
+
+    async def leave(self, principal: Principal, id: str, grace: float) -> QueryView:
+        """Its page went away: stop it unless it is asked for within `grace` seconds, which a page that is only loaded
+        again does. Returns at once, as whoever asks is gone. Raises `NotFound`."""
+        active = self._own_active(principal, id)
+        if active is None:
+            return await self._view(await self._document(principal, id))
+        asyncio.get_running_loop().call_later(grace, self._stop_unasked, active, active.asked)
+        return self._view_active(active)
+
+    def _stop_unasked(self, active: ActiveQuery, asked: int) -> None:
+        if active.asked == asked:
+            stopping = asyncio.create_task(self._stop(active))
+            self._leaving.add(stopping)
+            stopping.add_done_callback(self._leaving.discard)
 
     async def history(self, principal: Principal, limit: int, cursor: str | None, text: str = "") -> Listing[QueryView]:
         """This person's queries, the newest first; with `text`, those whose statement holds it."""

@@ -33,6 +33,12 @@ class HistoryQuery(BaseModel, extra="ignore"):
     everybody: bool = False
 
 
+class StopQuery(BaseModel, extra="ignore"):
+    """At once; or, for a page that goes away and may only be loaded again, unless somebody asks for it in time."""
+
+    unless_asked_within: float = Field(0, ge=0, le=10)
+
+
 class PageQuery(BaseModel, extra="ignore"):
     """Which rows. `sort` and `filter` are JSON: `[{"column": 2, "descending": true}]`,
     `[{"column": 0, "op": "contains", "value": "x"}]`; columns count from 0."""
@@ -61,7 +67,9 @@ def query_routes(workspace: Workspace) -> list[Route]:
     async def get(request: Request) -> QueryView:
         return await workspace.queries.get(request.principal, request.path("id"))
 
-    async def stop(request: Request) -> QueryView:
+    async def stop(request: Request, query: StopQuery) -> QueryView:
+        if query.unless_asked_within:
+            return await workspace.queries.leave(request.principal, request.path("id"), query.unless_asked_within)
         return await workspace.queries.stop(request.principal, request.path("id"))
 
     async def results(request: Request) -> Stream:
