@@ -53,10 +53,14 @@ class Served:
     def start(self) -> httpx.Client:
         """Start it, and a data engineer's client."""
         self._process = subprocess.Popen(self._command, start_new_session=True, stderr=subprocess.DEVNULL)
+        return self.client("data-engineer")
+
+    def client(self, persona: str) -> httpx.Client:
+        """A client of its own for somebody."""
         client = httpx.Client(base_url=self._address, timeout=30)
         self._clients.append(client)
         until(lambda: _answers(client), 30)
-        signed_in = client.post("/auth/demo", json={"persona": "data-engineer"}).raise_for_status()
+        signed_in = client.post("/auth/demo", json={"persona": persona}).raise_for_status()
         client.headers["x-csrf-token"] = signed_in.json()["csrf_token"]
         client.headers["cookie"] = signed_in.headers["set-cookie"].split(";")[0]
         return client
@@ -121,6 +125,9 @@ def test_a_killed_portal_owns_up_to_what_ran_and_keeps_what_was_done(served: Ser
     assert (failed["state"], failed["error"]["kind"], failed["results_kept"]) == ("failed", "engine", False)
     assert "The portal was restarted while it ran. Run it again." in failed["error"]["message"]
     assert failed["ended_at"] is not None
+    admin = served.client("platform-admin")
+    (record,) = admin.get("/api/audit?action=trino.query.ended&limit=500").raise_for_status().json()["items"][:1]
+    assert (record["object"], record["result"], record["actor_name"]) == (lost, "failed", "data-engineer")
     rows = pa.ipc.open_stream(client.get(f"{API}queries/{done}/results", headers=ARROW).content).read_all()
     assert (rows.num_rows, sum(rows["n"].to_pylist())) == (1000, 499_500)
     assert list((served.data / "plugins" / "trino").glob("statement-*")) == [], "its folder was cleared"

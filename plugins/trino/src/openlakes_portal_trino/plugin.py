@@ -4,6 +4,7 @@ import importlib.resources
 from contextlib import AbstractAsyncContextManager
 
 from openlakes_portal.spi import (
+    AuditEventType,
     Context,
     HealthCheck,
     Module,
@@ -23,6 +24,7 @@ from openlakes_portal.spi import (
 )
 from openlakes_portal_trino.finding import search_providers
 from openlakes_portal_trino.health import health_checks
+from openlakes_portal_trino.queries.ending import ENDED
 from openlakes_portal_trino.routes.access import PERMISSIONS, RUN
 from openlakes_portal_trino.routes.catalog import catalog_routes
 from openlakes_portal_trino.routes.queries import query_routes
@@ -54,6 +56,12 @@ def settings_model() -> type[Settings]:
 def register_permissions(context: Context[Settings]) -> list[Permission]:
     """What one may be allowed to do."""
     return PERMISSIONS
+
+
+@hookimpl
+def register_events(context: Context[Settings]) -> list[AuditEventType]:
+    """What it records besides what its routes do."""
+    return [ENDED]
 
 
 @hookimpl

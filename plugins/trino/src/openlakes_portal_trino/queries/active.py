@@ -15,6 +15,7 @@ from openlakes_portal.spi import (
     RunningStatement,
     SqlEngine,
 )
+from openlakes_portal_trino.queries.ending import StopCause
 from openlakes_portal_trino.queries.record import QueryRecord
 from openlakes_portal_trino.queries.turns import Turns
 
@@ -37,6 +38,7 @@ class ActiveQuery:
         self._log = log
         self.seen = time.monotonic()
         self.asked = 0
+        self.cause: StopCause | None = None
         self.turn = asyncio.Event()
         self._running: RunningStatement | None = None
         self._stopping = False
@@ -97,9 +99,10 @@ class ActiveQuery:
             await self._running.wait(seen, at_most)
         return self.status
 
-    async def stop(self) -> QueryStatus:
-        """Stop it, and return once it is over. What waits never begins; what is about to begin is stopped by `run`
-        itself as soon as there is a handle, whether somebody still waits here or not."""
+    async def stop(self, cause: StopCause = "request") -> QueryStatus:
+        """Stop it, and return once it is over; the first `cause` is kept. What waits never begins; what is about to
+        begin is stopped by `run` itself as soon as there is a handle, whether somebody still waits here or not."""
+        self.cause = self.cause or cause
         self._stopping = True
         self._turns.withdraw(self.turn)
         if self._running is not None and not self.status.done:

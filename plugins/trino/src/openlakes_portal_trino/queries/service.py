@@ -17,12 +17,14 @@ from openlakes_portal.spi import (
     Limited,
     Listing,
     NotFound,
+    PortalError,
     Principal,
     SqlEngine,
     TooLarge,
 )
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.queries.active import ActiveQuery
+from openlakes_portal_trino.queries.ending import ENDED, StopCause, facts, owner_of
 from openlakes_portal_trino.queries.record import ErrorView, QueryRecord, QueryView, Submission, view
 from openlakes_portal_trino.queries.turns import Turns
 from openlakes_portal_trino.results.store import ResultStore, expired
@@ -85,7 +87,7 @@ class QueryService:
         active = self._own_active(principal, id)
         if active is None:
             return await self._view(await self._document(principal, id))
-        await self._stop(active)
+        await self._stop(active, "request")
         return await self.get(principal, id)
 
     async def leave(self, principal: Principal, id: str, grace: float) -> QueryView:
@@ -99,7 +101,7 @@ class QueryService:
 
     def _stop_unasked(self, active: ActiveQuery, asked: int) -> None:
         if active.asked == asked:
-            stopping = asyncio.create_task(self._stop(active))
+            stopping = asyncio.create_task(self._stop(active, "page closed"))
             self._leaving.add(stopping)
             stopping.add_done_callback(self._leaving.discard)
 
@@ -121,13 +123,13 @@ class QueryService:
     async def end_session(self, principal: Principal) -> None:
         """Stop what was started in a session that is over."""
         of_session = [active for active in self._active.values() if _same_session(active.principal, principal)]
-        await asyncio.gather(*(self._stop(active) for active in of_session))
+        await asyncio.gather(*(self._stop(active, "session ended") for active in of_session))
 
     async def tend(self) -> None:
         """Housekeeping, called every few seconds: abandoned queries are stopped, old results removed."""
         limit = time.monotonic() - self._settings.abandon_after
         abandoned = [active for active in self._active.values() if active.seen < limit]
-        await asyncio.gather(*(self._stop(active) for active in abandoned))
+        await asyncio.gather(*(self._stop(active, "abandoned") for active in abandoned))
         await self._context.in_thread(self._remove_expired, frozenset(self._active))
 
     async def recover(self) -> None:
@@ -143,7 +145,7 @@ class QueryService:
 
     async def close(self) -> None:
         """Stop everything that runs."""
-        await asyncio.gather(*(self._stop(active) for active in list(self._active.values())))
+        await asyncio.gather(*(self._stop(active, "portal stopped") for active in list(self._active.values())))
 
     @property
     def _documents(self) -> Documents:
@@ -180,12 +182,22 @@ class QueryService:
         except NotFound:
             pass  # pruned meanwhile
         finally:
+            await self._record_end(active.principal, active.document, active.record, active.cause)
             del self._active[active.document.id], self._tasks[active.document.id]
 
-    async def _stop(self, active: ActiveQuery) -> None:
+    async def _record_end(
+        self, principal: Principal, document: Document, record: QueryRecord, cause: StopCause | None
+    ) -> None:
+        try:
+            details = facts(record, cause)
+            await self._context.audit(ENDED.name, principal, object=document.id, result=record.state, **details)
+        except PortalError as error:  # the query has ended; there is nothing left to refuse
+            self._context.log.error("the end of a query could not be recorded", query=document.id, error=error.detail)
+
+    async def _stop(self, active: ActiveQuery, cause: StopCause) -> None:
         task = self._tasks.get(active.document.id)
         if task is not None:
-            await active.stop()
+            await active.stop(cause)
             await asyncio.wait([task])
 
     def _own_active(self, principal: Principal, id: str) -> ActiveQuery | None:
@@ -217,6 +229,7 @@ class QueryService:
         lost = record.model_copy(update={"state": "failed", "error": RESTARTED, "ended_at": datetime.now(UTC)})
         await self._context.in_thread(self._results.remove, document.id)
         await self._documents.update(document.id, lost.data())
+        await self._record_end(owner_of(document, lost), document, lost, None)
 
     def _remove_expired(self, in_use: frozenset[str]) -> None:
         for id in expired(self._results.kept(), self._settings.keep_results, self._settings.keep_bytes, in_use):
