@@ -36,7 +36,8 @@ class Demo:
         return f"{ADDRESS}:{self.port}"
 
     def start(self, with_plugins: bool) -> None:
-        environment = {**os.environ, "OPENLAKES_PLUGINS__ACME_DECLARED__FLAG": str(self.flag)}
+        patient = {"OPENLAKES_PLUGINS__TRINO__DUCKDB__COUNT_LIMIT": "30"}  # of a machine that does much else
+        environment = {**os.environ, **patient, "OPENLAKES_PLUGINS__ACME_DECLARED__FLAG": str(self.flag)}
         if with_plugins:
             environment["PYTHONPATH"] = str(self.plugins)
         command = ["-m", "openlakes_portal.cli", "demo", "--port", str(self.port), "--data", str(self.folder / "data")]
@@ -124,8 +125,7 @@ def test_a_query_runs_is_exported_and_survives_a_reload(dana: chromium.Tab) -> N
 
 def test_a_limit_is_always_said(dana: chromium.Tab) -> None:
     run(dana, "SELECT * FROM lakehouse.nyc.flights")
-    said = re.compile("first 10,000 (of 336,776 rows|rows; there are more)")
-    expect(dana.page.locator(".sql-summary")).to_contain_text(said, timeout=COMPLETE_WITHIN)
+    expect(dana.page.locator(".sql-summary")).to_contain_text("first 10,000 of 336,776 rows", timeout=COMPLETE_WITHIN)
     dana.check_faults()
 
 

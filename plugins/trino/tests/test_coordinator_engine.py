@@ -97,6 +97,7 @@ async def test_rows_and_a_sum_of_many_pages(trino: CoordinatorEngine, ask: Ask) 
     assert answer.status.splits_total
     cut = await ask(trino, "SELECT * FROM tpch.tiny.orders", row_limit=10)
     assert (cut.status.state, cut.status.rows, cut.status.truncated) == ("finished", 10, True)
+    assert cut.status.total_rows is None, "Trino was not asked for the rest, and did not say"
 
 
 @pytest.mark.server

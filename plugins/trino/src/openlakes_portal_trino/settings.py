@@ -38,6 +38,9 @@ class EmbeddedSettings(BaseModel, extra="forbid"):
     threads: int = Field(2, ge=1, le=64, description="Threads of one statement")
     time_limit: float = Field(300.0, gt=0, description="Seconds after which a statement is ended")
     temp_limit: int = Field(2048 * MIB, ge=0, description="Bytes on disk to which one statement may spill")
+    count_limit: float = Field(
+        2.0, ge=0, le=60, description="Seconds for which rows beyond a result's limit are counted; 0: they are not"
+    )
     idle: float = Field(600.0, gt=0, description="Seconds without a query after which the warm process ends")
 
 

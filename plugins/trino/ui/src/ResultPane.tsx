@@ -112,12 +112,13 @@ function ResultStrip({ results, at, busy, onResult }: { results: string[]; at: s
   );
 }
 
-/** "first 10,000 of 336,776 rows"; "first 10,000 rows; there are more" where nobody counted them; "32 rows, all of them". */
-export function rowsText(query: Pick<Query, "rows" | "truncated" | "total_rows" | "state">): string {
+/** "first 10,000 of 336,776 rows"; "first 10,000 rows; there are more" where nobody could count them; "32 rows, all of them". */
+export function rowsText(query: Pick<Query, "rows" | "truncated" | "total_rows" | "state" | "counting">): string {
   if (!isDone(query.state)) return query.rows ? `${plural(query.rows, "row")} so far` : "";
   const whole = query.total_rows;
   if (query.truncated && whole !== null && whole > query.rows) return `first ${pluralOf(query.rows, whole, "row")}`;
   if (query.truncated && whole !== null) return `${plural(query.rows, "row")}, the longest values cut`;
+  if (query.truncated && query.counting) return `first ${plural(query.rows, "row")}; counting the rest`;
   if (query.truncated) return query.rows === 1 ? "first row; there are more" : `first ${plural(query.rows, "row")}; there are more`;
   return `${plural(query.rows, "row")}, all of ${query.rows === 1 ? "it" : "them"}`;
 }

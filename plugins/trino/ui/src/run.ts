@@ -91,6 +91,17 @@ export class Run {
   private async follow(id: string): Promise<void> {
     await Promise.all([this.poll(id), this.read(id)]);
     this.change({ loading: false, version: this.view.version + 1 });
+    void this.count(id);
+  }
+
+  /** Of a result that was cut, the server may yet learn how many rows there are. */
+  private async count(id: string): Promise<void> {
+    while (this.view.query?.counting && !this.abort.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      const query = this.abort.signal.aborted ? null : await getQuery(id, this.abort.signal).catch(() => null);
+      if (!query) return; // the result is there; only its total stays unknown
+      this.change({ query });
+    }
   }
 
   private async poll(id: string): Promise<void> {

@@ -29,6 +29,8 @@ export type Query = {
   started_at: string | null;
   ended_at: string | null;
   results_kept: boolean;
+  /** The result is complete, and the rows that it has no room for are being counted. */
+  counting: boolean;
   queue_position: number | null;
   username: string;
   error: QueryFault | null;

@@ -6,7 +6,7 @@ import { previewOf } from "./statements";
 import { outcome } from "./types";
 import { Float64, Table, Utf8, vectorFromArray } from "apache-arrow";
 
-const told = (rows: number, truncated = false, total_rows: number | null = null, state: "finished" | "running" = "finished"): string => rowsText({ rows, truncated, total_rows, state });
+const told = (rows: number, truncated = false, total_rows: number | null = null, state: "finished" | "running" = "finished", counting = false): string => rowsText({ rows, truncated, total_rows, state, counting });
 
 it("says how many rows there are, and of how many", () => {
   expect(told(1)).toBe("1 row, all of it");
@@ -14,6 +14,7 @@ it("says how many rows there are, and of how many", () => {
   expect(told(10_000, true)).toBe("first 10,000 rows; there are more");
   expect(told(1, true)).toBe("first row; there are more");
   expect(told(10_000, true, 336_776)).toBe("first 10,000 of 336,776 rows");
+  expect(told(10_000, true, null, "finished", true)).toBe("first 10,000 rows; counting the rest");
   expect(told(3, true, 3)).toBe("3 rows, the longest values cut");
   expect([told(0, false, null, "running"), told(1, false, null, "running")]).toEqual(["", "1 row so far"]);
   expect([outcome({ state: "finished", rows: 1 }), outcome({ state: "failed", rows: 0 })]).toEqual(["1 row", "failed"]);

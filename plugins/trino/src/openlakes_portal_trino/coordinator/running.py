@@ -119,7 +119,7 @@ class RunningInTrino:
             status = connection.follow(status.next_uri)
         size = writer.close()
         now = replace(self._live.now, elapsed=time.monotonic() - self._began, rows=writer.rows, bytes=size)
-        total = None if writer.truncated else writer.rows
+        total = writer.seen if status.next_uri is None else None  # Trino says of no result how many rows it has
         self._live.publish(replace(now, state="finished", progress=1.0, truncated=writer.truncated, total_rows=total))
 
     def _publish(self, status: TrinoStatus, writer: "_ResultWriter") -> None:
@@ -160,6 +160,8 @@ class _ResultWriter:
         self._schema: pa.Schema = pa.schema([])
         self._closed: int | None = None
         self.columns: tuple[ResultColumn, ...] = ()
+        self.seen = 0
+        """Rows of the pages so far, whether there was room for them or not."""
 
     @property
     def rows(self) -> int:
@@ -181,6 +183,7 @@ class _ResultWriter:
         if self._writer is None and status.columns:
             self._open(status.columns)
         rows = rows_of(status)
+        self.seen += len(rows)
         if self._writer is None or not rows:
             return True
         arrays = [

@@ -16,6 +16,9 @@ from openlakes_portal_trino.settings import Settings
 
 NOBODY = Principal(subject="health", issuer="portal", username="health", name="Health check")
 
+COUNTING = 4
+"""Results whose remaining rows are counted at the same time: their statements have ended and take nobody's turn."""
+
 
 class EmbeddedEngine:
     """DuckDB over Iceberg tables, each statement in a process of its own, reading what the access rules allow."""
@@ -61,7 +64,7 @@ class EmbeddedEngine:
         scratch = await self._context.in_thread(self._scratch)
         job = self._job(self._grants(principal), principal, statement, spool, scratch)
         worker = await taken(self._context, self._workers)
-        running = RunningInWorker(worker, job, self._settings.time_limit, self._context.log)
+        running = RunningInWorker(worker, job, self._settings.time_limit, self._context.log, self._count_for)
         self._running.add(running)
         follow = asyncio.create_task(self._follow(running))
         self._following.add(follow)
@@ -87,6 +90,10 @@ class EmbeddedEngine:
         await running.gone.wait()
         self._running.discard(running)
 
+    def _count_for(self) -> float:
+        counting = sum(running.counting for running in self._running)
+        return self._settings.count_limit if counting <= COUNTING else 0.0
+
     def _scratch(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="statement-", dir=self._context.data_dir))
 
@@ -109,6 +116,7 @@ class EmbeddedEngine:
             user=principal.username,
             catalog=statement.catalog,
             schema=statement.schema,
+            count=settings.count_limit > 0,
             parameters=dict(statement.parameters),
         )
 

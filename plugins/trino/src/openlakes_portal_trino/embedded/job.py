@@ -44,6 +44,7 @@ class Limits:
 class Job:
     """One statement of one principal. `catalogs` are pyiceberg's properties by name, `grants` what may be read.
 
+    With `count`, rows beyond the limits are counted once the result is complete, for as long as the portal lets it.
     With `result` it is a statement of ours instead, over the one table `result`: that file's columns, as c0, c1, ...
     """
 
@@ -57,6 +58,7 @@ class Job:
     catalog: str | None = None
     schema: str | None = None
     result: str | None = None
+    count: bool = False
     parameters: dict[str, Scalar] = field(default_factory=dict)
 
     def encoded(self) -> "Line":
@@ -86,13 +88,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Message:
-    """What a worker says: `kind` is `columns`, `progress`, `finished` or `failed`."""
+    """What a worker says: `kind` is `columns`, `progress`, `finished`, `failed`, or after a `finished` with `counting`
+    also `counted`: `rows` are then those of the whole result. `total` is None where there are more than were kept."""
 
     kind: str
     rows: int = 0
     bytes: int = 0
     progress: float | None = None
     truncated: bool = False
+    total: int | None = None
+    counting: bool = False
     columns: tuple[ResultColumn, ...] = ()
     error: QueryError | None = None
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,15 @@ from openlakes_portal_trino.settings import Settings
 
 
 class RunningInWorker:
-    """Implements `RunningStatement`. One worker, one statement; the worker's end is the proof of the statement's."""
+    """Implements `RunningStatement`. One worker, one statement; the worker's end is the proof of the statement's.
 
-    def __init__(self, worker: Worker, job: Job, time_limit: float, log: Logger) -> None:
+    A result that was cut is finished as soon as it is complete; the worker then counts the remaining rows for as many
+    seconds as `count_for` says, which `total_rows` waits for and `stop` ends.
+    """
+
+    def __init__(
+        self, worker: Worker, job: Job, time_limit: float, log: Logger, count_for: Callable[[], float] | None = None
+    ) -> None:
         self._worker = worker
         self._job = job
         self._log = log
@@ -26,10 +33,22 @@ class RunningInWorker:
         self._live = LiveStatus(QueryStatus("running", engine_query_id=f"worker-{worker.pid}"))
         self._gone = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._count_for = count_for
         self._said: Message | None = None
+        self._total: int | None = None
         self._reason: QueryError | None = None
         self._timer = self._loop.call_later(time_limit, self._out_of_time, time_limit)
         worker.begin(job, self._on_message, self._on_end)
+
+    @property
+    def counting(self) -> bool:
+        """Whether the result is complete, and the rows that it has no room for are being counted."""
+        return self._said is not None and self._said.counting and not self._gone.is_set()
+
+    async def total_rows(self) -> int | None:
+        """Rows of the whole result, once it is known or nobody counts any more."""
+        await self._gone.wait()
+        return self._total
 
     @property
     def gone(self) -> asyncio.Event:
@@ -55,6 +74,11 @@ class RunningInWorker:
         status = self._live.now
         return status.elapsed if status.done else time.monotonic() - self._began
 
+    def _bound_the_counting(self) -> None:
+        self._timer.cancel()
+        seconds = self._count_for() if self._count_for is not None else 0.0
+        self._timer = self._loop.call_later(seconds, self._worker.kill)
+
     def _out_of_time(self, limit: float) -> None:
         self._end(QueryError(f"The statement was ended after {limit:g} seconds, the most it may take.", "timeout"))
 
@@ -66,9 +90,17 @@ class RunningInWorker:
     def _on_message(self, message: Message) -> None:
         """From the worker's thread."""
         now = self._live.now
-        if message.kind in ("finished", "failed"):
+        if message.kind == "counted":
+            self._total = message.rows
+        elif self._said is not None:
+            return  # whatever happens while it counts, the result is complete
+        elif message.kind in ("finished", "failed"):
             self._said = message
-            if message.kind == "finished":  # whoever follows reads the rest while the process ends
+            self._total = message.total
+            if message.counting:
+                self._live.publish(self._finished(message))
+                self._loop.call_soon_threadsafe(self._bound_the_counting)
+            elif message.kind == "finished":  # whoever follows reads the rest while the process ends
                 self._live.publish(replace(now, rows=message.rows, bytes=message.bytes))
         elif message.kind == "columns":
             self._live.publish(replace(now, columns=message.columns, bytes=message.bytes))
@@ -85,12 +117,10 @@ class RunningInWorker:
             self._loop.call_soon_threadsafe(self._gone.set)
 
     def _final(self, exit_status: int, words: str) -> QueryStatus:
-        now = replace(self._live.now, elapsed=time.monotonic() - self._began)
         said = self._said
         if said is not None and said.kind == "finished":
-            total = None if said.truncated else said.rows
-            counted = replace(now, rows=said.rows, bytes=said.bytes, truncated=said.truncated, total_rows=total)
-            return replace(counted, state="finished", progress=1.0)
+            return self._finished(said)
+        now = replace(self._live.now, elapsed=time.monotonic() - self._began)
         if self._reason is not None:
             if self._reason.kind == "cancelled":
                 return replace(now, state="cancelled", error=self._reason)
@@ -99,6 +129,11 @@ class RunningInWorker:
             return replace(now, state="failed", error=said.error)
         self._log.error("a SQL worker died", exit_status=exit_status, words=words[-1000:])
         return replace(now, state="failed", error=_died(exit_status))
+
+    def _finished(self, said: Message) -> QueryStatus:
+        now = replace(self._live.now, elapsed=time.monotonic() - self._began)
+        kept = replace(now, rows=said.rows, bytes=said.bytes, truncated=said.truncated, total_rows=said.total)
+        return replace(kept, state="finished", progress=1.0)
 
 
 async def taken(context: Context[Settings], workers: Workers) -> Worker:

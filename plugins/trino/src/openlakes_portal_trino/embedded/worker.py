@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -54,7 +55,7 @@ class Talk:
         with self._lock:
             if self._ended:
                 return
-            self._ended = message.kind in ("finished", "failed")
+            self._ended = message.kind in ("finished", "failed", "counted") and not message.counting
             line = message.encoded()
             while line:
                 line = line[os.write(self._descriptor, line) :]
@@ -114,12 +115,22 @@ def _spool(
     limits = SpoolLimits(job.limits.rows, job.limits.spool, job.limits.cell)
     writer = SpoolWriter(Path(job.spool), exact.schema(reader.schema), limits)
     say(Message("columns", columns=columns, bytes=writer.bytes))
+    seen, full = 0, False
     for batch in reader:
-        if not writer.write(exact.batch(batch)):
+        seen += batch.num_rows
+        full = not writer.write(exact.batch(batch))
+        if full:
             break
         reporter.wrote(writer.rows, writer.bytes)
     writer.close()
-    return Message("finished", rows=writer.rows, bytes=Path(job.spool).stat().st_size, truncated=writer.truncated)
+    size = Path(job.spool).stat().st_size
+    end = Message("finished", rows=writer.rows, bytes=size, truncated=writer.truncated)
+    if not full:
+        return replace(end, total=seen)
+    if not job.count:
+        return end
+    say(replace(end, counting=True))
+    return Message("counted", rows=seen + sum(batch.num_rows for batch in reader))
 
 
 class Reporter:

@@ -53,6 +53,11 @@ class ActiveQuery:
             return self._final
         return self._running.status() if self._running is not None else QUEUED
 
+    @property
+    def statement(self) -> RunningStatement | None:
+        """What the engine runs or ran; None before it began."""
+        return self._running
+
     def touch(self) -> None:
         """Somebody is interested."""
         self.seen = time.monotonic()

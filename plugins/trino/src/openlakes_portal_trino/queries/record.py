@@ -106,15 +106,19 @@ class QueryView(QueryRecord):
     id: str
     created_at: datetime
     results_kept: bool = Field(description="Whether its result can be read")
+    counting: bool = Field(False, description="Whether the rows of the whole result are still being counted")
     queue_position: int | None = Field(None, description="How many of the person's queries go first, while it waits")
 
 
-def view(document: Document, record: QueryRecord, kept: bool, position: int | None = None) -> QueryView:
+def view(
+    document: Document, record: QueryRecord, kept: bool, position: int | None = None, counting: bool = False
+) -> QueryView:
     """What is shown of a record."""
     return QueryView(
         **dict(record.model_dump(by_alias=True)),
         id=document.id,
         created_at=document.created_at,
         results_kept=kept,
+        counting=counting,
         queue_position=position,
     )

@@ -24,6 +24,7 @@ from openlakes_portal.spi import (
 )
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.queries.active import ActiveQuery
+from openlakes_portal_trino.queries.counting import Counts, may_be_counted
 from openlakes_portal_trino.queries.ending import ENDED, StopCause, facts, owner_of
 from openlakes_portal_trino.queries.record import ErrorView, QueryRecord, QueryView, Submission, view
 from openlakes_portal_trino.queries.turns import Turns
@@ -48,6 +49,7 @@ class QueryService:
         self._turns = Turns(self._settings.per_user, self._settings.total)
         self._active: dict[str, ActiveQuery] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._counts = Counts(self._store_total)
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def submit(self, principal: Principal, submission: Submission) -> QueryView:
@@ -86,7 +88,9 @@ class QueryService:
         """Stop a query; what has ended already stays as it ended. Raises `NotFound`."""
         active = self._own_active(principal, id)
         if active is None:
-            return await self._view(await self._document(principal, id))
+            document = await self._document(principal, id)
+            await self._counts.end(lambda counted, _: counted == id)
+            return await self._view(document)
         await self._stop(active, "request")
         return await self.get(principal, id)
 
@@ -123,7 +127,8 @@ class QueryService:
     async def end_session(self, principal: Principal) -> None:
         """Stop what was started in a session that is over."""
         of_session = [active for active in self._active.values() if _same_session(active.principal, principal)]
-        await asyncio.gather(*(self._stop(active, "session ended") for active in of_session))
+        counts = self._counts.end(lambda _, owner: _same_session(owner, principal))
+        await asyncio.gather(counts, *(self._stop(active, "session ended") for active in of_session))
 
     async def tend(self) -> None:
         """Housekeeping, called every few seconds: abandoned queries are stopped, old results removed."""
@@ -146,6 +151,7 @@ class QueryService:
     async def close(self) -> None:
         """Stop everything that runs."""
         await asyncio.gather(*(self._stop(active, "portal stopped") for active in list(self._active.values())))
+        await self._counts.end(lambda *_: True)
 
     @property
     def _documents(self) -> Documents:
@@ -183,7 +189,14 @@ class QueryService:
             pass  # pruned meanwhile
         finally:
             await self._record_end(active.principal, active.document, active.record, active.cause)
+            self._counts.begin(active.document.id, active.principal, active.statement, status)
             del self._active[active.document.id], self._tasks[active.document.id]
+
+    async def _store_total(self, id: str, total: int) -> None:
+        document = await self._documents.get(id)
+        if document is not None:
+            record = QueryRecord.model_validate(document.data).model_copy(update={"total_rows": total})
+            await self._documents.update(id, record.data())
 
     async def _record_end(
         self, principal: Principal, document: Document, record: QueryRecord, cause: StopCause | None
@@ -211,8 +224,10 @@ class QueryService:
         return document
 
     def _view_active(self, active: ActiveQuery) -> QueryView:
-        record = active.record.with_status(active.status)
-        return view(active.document, record, True, self._turns.position(active.turn))
+        status = active.status
+        counting = may_be_counted(active.statement, status)
+        record = active.record.with_status(status)
+        return view(active.document, record, True, self._turns.position(active.turn), counting)
 
     async def _view(self, document: Document) -> QueryView:
         active = self._active.get(document.id)
@@ -220,7 +235,7 @@ class QueryService:
             return self._view_active(active)
         record = QueryRecord.model_validate(document.data)
         kept = record.state == "finished" and await self._context.in_thread(self._results.find, document.id) is not None
-        return view(document, record, kept)
+        return view(document, record, kept, counting=document.id in self._counts)
 
     async def _close_lost(self, document: Document) -> None:
         record = QueryRecord.model_validate(document.data)
