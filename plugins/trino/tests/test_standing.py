@@ -37,6 +37,26 @@ async def test_nothing_heavy_is_imported_at_the_start(lakehouse: Lakehouse, tmp_
     assert output.decode().strip().splitlines()[-1] == "[]"
 
 
+CHECKED = """
+import json, sys
+from openlakes_portal_trino.embedded.checkup import Checkup
+from openlakes_portal_trino.embedded.metadata import Metadata
+from openlakes_portal_trino.settings import Settings
+
+report = Checkup(Metadata(Settings.model_validate(json.loads(sys.argv[1])).duckdb.catalogs)).round()
+print(report.state, "pyarrow" in sys.modules, "duckdb" in sys.modules)
+"""
+
+
+async def test_a_look_at_every_table_takes_no_arrow(lakehouse: Lakehouse) -> None:
+    """The health check runs in every portal, also where nobody asks anything: Arrow alone is 90 MB."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CHECKED, json.dumps(lakehouse.settings)), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.decode().split() == ["healthy", "False", "False"]
+
+
 async def test_without_an_engine_the_plugin_says_so(tmp_path: Path) -> None:
     async with portal_for(tmp_path / "portal", {}, [candidate_for("trino", plugin)]) as portal:
         engineer = portal.signed_in("data-engineer")

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.table import Table
 
 from openlakes_portal.spi import QueryError
 from openlakes_portal_trino.access import Grants, TableGrant
 from openlakes_portal_trino.embedded import iceberg
+from openlakes_portal_trino.embedded.catalogs import CatalogMissing, open_existing
 from openlakes_portal_trino.embedded.job import Job
 from openlakes_portal_trino.embedded.refusal import Refused
 from openlakes_portal_trino.embedded.statement import ReadStatement, TableName
@@ -165,7 +166,10 @@ class Attachment:
 
     def _catalog(self, name: str) -> Catalog:
         if name not in self._opened:
-            self._opened[name] = load_catalog(name, **self._job.catalogs[name])
+            try:
+                self._opened[name] = open_existing(name, self._job.catalogs[name])
+            except CatalogMissing:
+                raise Refused(QueryError(f"The database of the catalog {name} does not exist.", "engine")) from None
         return self._opened[name]
 
     def _schema(self, catalog: str, schema: str) -> str | None:

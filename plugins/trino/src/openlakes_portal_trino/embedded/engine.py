@@ -7,14 +7,13 @@ from pathlib import Path
 
 from openlakes_portal.spi import HealthReport, Principal, Statement, TableDetail, TableEntry
 from openlakes_portal.spi.context import Context
-from openlakes_portal_trino.access import AccessRules, CatalogRule, Grants, SchemaRule
+from openlakes_portal_trino.access import Grants
+from openlakes_portal_trino.embedded.checkup import Checkup
 from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.metadata import Metadata
 from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.embedded.running import RunningInWorker, taken
 from openlakes_portal_trino.settings import Settings
-
-NOBODY = Principal(subject="health", issuer="portal", username="health", name="Health check")
 
 COUNTING = 4
 """Results whose remaining rows are counted at the same time: their statements have ended and take nobody's turn."""
@@ -31,6 +30,7 @@ class EmbeddedEngine:
         self._context = context
         self._settings = context.settings.duckdb
         self._metadata = Metadata(self._settings.catalogs)
+        self._checkup = Checkup(self._metadata)
         self._workers = workers
         self._running: set[RunningInWorker] = set()
         self._following: set[asyncio.Task[None]] = set()
@@ -72,11 +72,8 @@ class EmbeddedEngine:
         return running
 
     async def health(self) -> HealthReport:
-        """Whether each catalog can be read."""
-        everything = AccessRules(catalogs=(CatalogRule(),), schemas=(SchemaRule(owner=True),)).grants(NOBODY)
-        for catalog in self._settings.catalogs:
-            await self._context.in_thread(self._metadata.schemas, everything, catalog)
-        return HealthReport.healthy(catalogs=", ".join(self._settings.catalogs))
+        """Whether each catalog can be read, and the tables' files are there."""
+        return await self._context.in_thread(self._checkup.round)
 
     async def close(self) -> None:
         """End every statement, and wait until all are gone."""

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 
-from openlakes_portal.spi import NotFound, TableColumn, TableDetail, TableEntry, UpstreamUnavailable
+from openlakes_portal.spi import NotFound, PortalError, TableColumn, TableDetail, TableEntry, UpstreamUnavailable
 from openlakes_portal_trino.access import Grants, TableGrant
+from openlakes_portal_trino.embedded.catalogs import (
+    LOCAL_FILES,
+    CatalogMissing,
+    database_file,
+    is_local,
+    open_existing,
+)
 from openlakes_portal_trino.embedded.types import duckdb_type
 from openlakes_portal_trino.settings import IcebergCatalog
 
@@ -20,6 +27,14 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 KEPT = 10.0
+ABSENT = (
+    "Restore it from a backup, or set plugins.trino.duckdb.catalogs.{name} to where it is. Where there was none yet, "
+    "create the catalog with the tool that writes its tables; the portal creates none."
+)
+
+
+class CatalogAbsent(UpstreamUnavailable):
+    """The database of a catalog does not exist."""
 
 
 class Metadata:
@@ -27,7 +42,8 @@ class Metadata:
 
     def __init__(self, catalogs: Mapping[str, IcebergCatalog]) -> None:
         self._settings = dict(catalogs)
-        self._opened: dict[str, Catalog] = {}
+        self._properties = {name: _without_arrow(one.as_properties()) for name, one in catalogs.items()}
+        self._opened: dict[str, tuple[Catalog, _Identity]] = {}
         self._lock = threading.Lock()
         self._names: TTLCache[tuple[str, ...], list[str]] = TTLCache(1000, KEPT)
         self._tables: TTLCache[tuple[str, str, str], Table] = TTLCache(1000, KEPT)
@@ -56,6 +72,28 @@ class Metadata:
         if grant is None or schema not in self.schemas(grants, catalog):
             raise NotFound(f"There is no table {catalog}.{schema}.{name}.")
         return _detail(self._load(catalog, schema, name), grant, (catalog, schema, name))
+
+    @property
+    def all_catalogs(self) -> list[str]:
+        """Every catalog, for the portal itself."""
+        return list(self._settings)
+
+    def all_tables(self, catalog: str) -> list[tuple[str, str, str]]:
+        """Every table of a catalog, asked anew, for the portal itself. Raises `UpstreamUnavailable`."""
+        try:
+            return [
+                (catalog, schema, table)
+                for schema in self._list_namespaces(catalog)
+                for table in self._list_tables(catalog, schema)
+            ]
+        except PortalError:
+            raise
+        except Exception as error:  # pyiceberg's catalogs raise what their client libraries raise
+            raise _unreadable(catalog, "be read", error) from error
+
+    def load_anew(self, catalog: str, schema: str, name: str) -> "Table":
+        """A table as its catalog and its files are now, for the portal itself."""
+        return self._open(catalog).load_table((*schema.split("."), name))
 
     def _check_catalog(self, grants: Grants, catalog: str) -> None:
         if catalog not in self.catalogs(grants):
@@ -100,21 +138,47 @@ class Metadata:
         return sorted(identifier[-1] for identifier in self._open(catalog).list_tables(tuple(schema.split("."))))
 
     def _open(self, catalog: str) -> "Catalog":
-        from pyiceberg.catalog import load_catalog
-
+        identity = _identity(self._properties[catalog])
         with self._lock:
             found = self._opened.get(catalog)
-        if found is None:
-            try:
-                found = load_catalog(catalog, **self._settings[catalog].as_properties())
-            except Exception as error:  # pyiceberg's catalogs raise what their client libraries raise
-                raise UpstreamUnavailable(
-                    f"The Iceberg catalog {catalog} cannot be opened ({type(error).__name__}).",
-                    remedy=f"Check plugins.trino.duckdb.catalogs.{catalog}.",
-                ) from error
-            with self._lock:
-                self._opened[catalog] = found
-        return found
+        if found is not None and found[1] == identity:
+            return found[0]
+        try:
+            opened = open_existing(catalog, self._properties[catalog])
+        except CatalogMissing as error:
+            raise CatalogAbsent(
+                f"The database of the Iceberg catalog {catalog} does not exist.", remedy=ABSENT.format(name=catalog)
+            ) from error
+        except Exception as error:  # pyiceberg's catalogs raise what their client libraries raise
+            raise _unreadable(catalog, "be opened", error) from error
+        with self._lock:
+            self._opened[catalog] = (opened, identity)
+        return opened
+
+
+def _unreadable(catalog: str, what: str, error: Exception) -> UpstreamUnavailable:
+    return UpstreamUnavailable(
+        f"The Iceberg catalog {catalog} cannot {what} ({type(error).__name__}).",
+        remedy=f"Check plugins.trino.duckdb.catalogs.{catalog} and what it leads to.",
+    )
+
+
+_Identity = tuple[int, int] | None
+
+
+def _identity(properties: dict[str, str]) -> _Identity:
+    """Which file a catalog's database is: a connection to one that was deleted or replaced would go on answering."""
+    file = database_file(properties)
+    try:
+        return (file.stat().st_dev, file.stat().st_ino) if file is not None else None
+    except OSError:
+        return (0, 0)
+
+
+def _without_arrow(properties: dict[str, str]) -> dict[str, str]:
+    """Local files are read by ours, unless the site says how."""
+    local = "warehouse" in properties and is_local(properties["warehouse"])
+    return {**LOCAL_FILES, **properties} if local else properties
 
 
 def _detail(table: "Table", grant: TableGrant, name: tuple[str, str, str]) -> TableDetail:

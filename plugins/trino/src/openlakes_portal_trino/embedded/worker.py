@@ -19,6 +19,7 @@ import pyiceberg.catalog.sql
 import pyiceberg.io.pyarrow  # noqa: F401
 import sqlalchemy.dialects.sqlite  # noqa: F401
 from pyiceberg.exceptions import NotInstalledError
+from sqlalchemy.exc import SQLAlchemyError
 
 from openlakes_portal.spi import QueryError, ResultColumn
 from openlakes_portal_trino import parameters
@@ -184,6 +185,9 @@ def perform(job: Job, talk: Talk) -> None:
         end = Message("failed", error=translated(error, job.sql, 0, _hidden(job)))
     except MemoryError:
         end = Message("failed", error=_too_much_memory(job.limits.memory))
+    except SQLAlchemyError as error:
+        words = f"The catalog of the tables cannot be read ({type(error).__name__})."
+        end = Message("failed", error=QueryError(words, "engine"))
     except (OSError, pa.ArrowException, NotInstalledError, ValueError) as error:
         end = Message("failed", error=QueryError(without(f"Reading the data failed: {error}", _hidden(job)), "engine"))
     talk.say(end)
