@@ -263,6 +263,31 @@ def test_a_reload_that_nothing_announces_keeps_the_query(dana: chromium.Tab, wat
     dana.check_faults()
 
 
+def test_the_history_goes_back_page_by_page(dana: chromium.Tab) -> None:
+    page = dana.page
+    open_workbench(dana, "SELECT 0")
+    run_many = """async count => {
+      const { csrf_token } = await (await fetch("/api/session")).json();
+      for (let n = 0; n < count; n += 1) {
+        const body = JSON.stringify({ sql: `SELECT ${n} AS paged` });
+        const headers = { "content-type": "application/json", "x-csrf-token": csrf_token };
+        const { id } = await (await fetch("/api/plugins/trino/queries", { method: "POST", body, headers })).json();
+        await fetch(`/api/plugins/trino/queries/${id}`, { method: "DELETE", headers });
+      }
+    }"""
+    page.evaluate(run_many, 55)
+    page.get_by_role("button", name="Queries").click()
+    page.get_by_role("tab", name="History").click()
+    page.get_by_role("textbox", name="Find a query").fill("AS paged")
+    entries = page.locator(".sql-library code:has-text('AS paged')")
+    expect(entries).to_have_count(50, timeout=10_000)
+    page.get_by_role("button", name="Look further back").click()
+    expect(entries).to_have_count(55, timeout=10_000)
+    expect(page.locator(".sql-library:visible code").last).to_have_text("SELECT 0 AS paged")
+    dana.check_axe()
+    dana.check_faults()
+
+
 def test_the_editor_draws_its_lines_under_the_strict_policy(dana: chromium.Tab) -> None:
     """Monaco writes style attributes, which the policy drops: without our shim the lines lie on one another."""
     open_workbench(dana, "SELECT 1\n\nSELECT 2\n\nSELECT 3")

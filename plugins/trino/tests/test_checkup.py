@@ -1,4 +1,4 @@
-"""The embedded engine's health: lost, cut and closed files of tables, an absent catalog; and that reading makes none."""
+"""The embedded engine's health: lost, cut and closed files of tables, an absent catalog; reading makes none."""
 
 import os
 import shutil

@@ -21,7 +21,7 @@ export function LibraryDrawer({ onClose, onSaved, onQuery }: Props): ReactElemen
           <Saved text={text} onSaved={onSaved} />
         </Tabs.Panel>
         <Tabs.Panel value="history">
-          <History text={text} onQuery={onQuery} />
+          <History key={text.trim()} text={text.trim()} cursor={null} onQuery={onQuery} />
         </Tabs.Panel>
       </Tabs>
     </Drawer>
@@ -67,15 +67,16 @@ function Saved({ text, onSaved }: { text: string; onSaved: Props["onSaved"] }): 
   );
 }
 
-function History({ text, onQuery }: { text: string; onQuery: Props["onQuery"] }): ReactElement {
-  const history = useApi<Page<Query>>(paths.history(text.trim()), { refresh: 5 });
+/** One page of the history, and below it, once asked for, the next. */
+function History({ text, cursor, onQuery }: { text: string; cursor: string | null; onQuery: Props["onQuery"] }): ReactElement {
+  const history = useApi<Page<Query>>(paths.history(text, cursor), { refresh: cursor === null ? 5 : null });
+  const [more, setMore] = useState(false);
   return (
     <Loaded query={history} rows={6}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <EmptyState title={text ? "No query of yours matches" : "You ran no query yet"} />
-        ) : (
-          <ul className="sql-library">
+      {({ items, next_cursor }) => (
+        <>
+          {items.length === 0 ? <NoneHere searched={text !== ""} first={cursor === null} last={next_cursor === null} /> : null}
+          <ul className="sql-library" hidden={items.length === 0}>
             {items.map((q) => (
               <li key={q.id}>
                 <button type="button" onClick={() => onQuery(q)}>
@@ -91,10 +92,23 @@ function History({ text, onQuery }: { text: string; onQuery: Props["onQuery"] })
               </li>
             ))}
           </ul>
-        )
-      }
+          {next_cursor === null ? null : more ? (
+            <History text={text} cursor={next_cursor} onQuery={onQuery} />
+          ) : (
+            <Button fullWidth variant="subtle" onClick={() => setMore(true)}>
+              {text ? "Look further back" : "Older queries"}
+            </Button>
+          )}
+        </>
+      )}
     </Loaded>
   );
+}
+
+/** A page may hold nothing and not be the last: the search looks through a part of the history for each. */
+function NoneHere({ searched, first, last }: { searched: boolean; first: boolean; last: boolean }): ReactElement {
+  if (first && last) return <EmptyState title={searched ? "No query of yours matches" : "You ran no query yet"} />;
+  return <p className="small t3">{last ? "No older query matches." : "None of the newer queries matches."}</p>;
 }
 
 export function SaveDialogBody({ name, shared, onSave, busy, canShare }: {

@@ -16,7 +16,7 @@ export const paths = {
   query: (id: string) => `${BASE}/queries/${part(id)}`,
   results: (id: string) => `${BASE}/queries/${part(id)}/results`,
   statistics: (id: string) => `${BASE}/queries/${part(id)}/statistics`,
-  history: (text: string) => `${BASE}/queries?limit=50${text ? `&text=${part(text)}` : ""}`,
+  history: (text: string, cursor: string | null) => `${BASE}/queries?limit=50${text ? `&text=${part(text)}` : ""}${cursor ? `&cursor=${part(cursor)}` : ""}`,
   saved: `${BASE}/saved-queries`,
 };
 

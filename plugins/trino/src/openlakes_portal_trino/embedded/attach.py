@@ -160,9 +160,23 @@ class Attachment:
         found_schema = self._schema(catalog, schema)
         if found_schema is None:
             return
+        self._make_schema(catalog, found_schema)  # else DuckDB would say that the schema is what does not exist
         table = _same_name(name.table, self._tables(catalog, found_schema))
         if table is not None:
             yield Place(catalog, found_schema, table)
+
+    def readable(self, name: TableName) -> list[str]:
+        """Tables that the person may read where `name` would be: their names, or `schema.table` where it is written
+        without a schema and there is no default one."""
+        catalog = _same_name(name.catalog, self._names) if name.catalog else self.default_catalog
+        if catalog is None:
+            return []
+        wanted = name.schema or self._job.schema
+        if wanted is None:
+            places = [place for place in self._listed() if place.catalog == catalog]
+            return [f"{place.schema}.{place.table}" for place in places]
+        schema = self._schema(catalog, wanted)
+        return self._tables(catalog, schema) if schema is not None else []
 
     def _catalog(self, name: str) -> Catalog:
         if name not in self._opened:

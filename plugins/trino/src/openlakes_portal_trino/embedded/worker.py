@@ -25,11 +25,12 @@ from openlakes_portal.spi import QueryError, ResultColumn
 from openlakes_portal_trino import parameters
 from openlakes_portal_trino.embedded import exact, limits
 from openlakes_portal_trino.embedded.attach import RULE_FAILED, Attachment, connect, lock
-from openlakes_portal_trino.embedded.errors import translated, without
+from openlakes_portal_trino.embedded.errors import no_suggestion, translated, without
 from openlakes_portal_trino.embedded.job import Job, Message
 from openlakes_portal_trino.embedded.refusal import Refused
 from openlakes_portal_trino.embedded.statement import ReadStatement, read
 from openlakes_portal_trino.embedded.stored import StoredResult
+from openlakes_portal_trino.embedded.suggestion import suggester
 from openlakes_portal_trino.spool import SpoolLimits, SpoolWriter
 
 REPORT = 0.05
@@ -80,7 +81,8 @@ def run(job: Job, say: Say) -> Message:
         if attachment is not None and attachment.rule_failed:
             raise Refused(RULE_FAILED) from None  # its words hold values that the rule hides
         if isinstance(error, duckdb.Error):
-            raise Refused(translated(error, job.sql, statement.shift, _hidden(job))) from error
+            suggest = no_suggestion if attachment is None else suggester(attachment, statement)
+            raise Refused(translated(error, job.sql, statement.shift, _hidden(job), suggest)) from error
         raise
 
 

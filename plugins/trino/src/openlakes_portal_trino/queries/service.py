@@ -26,6 +26,7 @@ from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.queries.active import ActiveQuery
 from openlakes_portal_trino.queries.counting import Counts, may_be_counted
 from openlakes_portal_trino.queries.ending import ENDED, StopCause, facts, owner_of
+from openlakes_portal_trino.queries.history import find
 from openlakes_portal_trino.queries.record import ErrorView, QueryRecord, QueryView, Submission, view
 from openlakes_portal_trino.queries.turns import Turns
 from openlakes_portal_trino.results.store import ResultStore, expired
@@ -110,10 +111,10 @@ class QueryService:
             stopping.add_done_callback(self._leaving.discard)
 
     async def history(self, principal: Principal, limit: int, cursor: str | None, text: str = "") -> Listing[QueryView]:
-        """This person's queries, the newest first; with `text`, those whose statement holds it."""
-        page = await self._documents.list(owner=principal.identity, limit=500 if text else limit, cursor=cursor)
-        documents = [document for document in page.items if text.lower() in str(document.data["sql"]).lower()]
-        return Listing([await self._view(document) for document in documents[:limit]], page.next_cursor)
+        """This person's queries, the newest first; with `text`, those whose statement holds it. A page may hold less
+        than `limit`, or nothing, and not be the last: `next_cursor` says that."""
+        page = await find(self._documents, principal.identity, text, limit, cursor)
+        return Listing([await self._view(document) for document in page.items], page.next_cursor)
 
     async def everybody(self, limit: int, cursor: str | None) -> Listing[QueryView]:
         """Everybody's queries, the newest first; their results stay their owners'."""
