@@ -1,4 +1,4 @@
-"""Pages and statistics of a stored result, computed in a worker process like any statement, with its limits."""
+"""Statistics of a stored result, computed in a worker process like any statement, with its limits."""
 
 import asyncio
 import tempfile
@@ -15,21 +15,12 @@ from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.embedded.running import RunningInWorker, taken
 from openlakes_portal_trino.queries.record import ColumnView
-from openlakes_portal_trino.results.questions import Filter, Sort, page, statistics
+from openlakes_portal_trino.results.questions import statistics
 from openlakes_portal_trino.settings import MIB, Settings
 
 T = TypeVar("T")
 SECONDS = 30.0
-PAGE_BYTES = 64 * MIB
-
-
-class ResultPage(BaseModel):
-    """Some rows of a result, in the JSON of NDJSON; `total` is how many rows fulfil the filters."""
-
-    columns: list[ColumnView]
-    rows: list[list[Any]]
-    offset: int
-    total: int
+ANSWER_BYTES = 64 * MIB
 
 
 class ColumnStatistics(BaseModel):
@@ -56,15 +47,6 @@ class ResultAnalyst:
         self._context = context
         self._workers = workers
         self._turns = asyncio.Semaphore(AT_ONCE)
-
-    async def page(
-        self, path: Path, columns: list[ColumnView], sort: list[Sort], filters: list[Filter], offset: int, limit: int
-    ) -> ResultPage:
-        """Rows from `offset` on, sorted and filtered. Raises `InvalidInput`."""
-        sql = page(len(columns), sort, filters, offset, limit)
-        rows = await self._ask(path, sql, _json_rows)
-        total = int(rows[0][-1]) if rows else 0
-        return ResultPage(columns=columns, rows=[row[:-1] for row in rows], offset=offset, total=total)
 
     async def statistics(self, path: Path, columns: list[ColumnView]) -> list[ColumnStatistics]:
         """Of each column, as far as there are not too many."""
@@ -119,7 +101,7 @@ class ResultAnalyst:
             threads=settings.duckdb.threads,
             temp=settings.duckdb.temp_limit,
             rows=None,
-            spool=PAGE_BYTES,
+            spool=ANSWER_BYTES,
             cell=settings.queries.cell_limit,
         )
         return Job(

@@ -1,8 +1,8 @@
 """Queries: run, follow, stop, read the result, look into it."""
 
-from typing import Any
+from pathlib import Path
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field
 
 from openlakes_portal.spi import (
     BadRequest,
@@ -16,9 +16,8 @@ from openlakes_portal.spi import (
     Stream,
 )
 from openlakes_portal_trino.queries.record import QueryView, Submission
-from openlakes_portal_trino.results.analysis import ColumnStatistics, ResultPage
+from openlakes_portal_trino.results.analysis import ColumnStatistics
 from openlakes_portal_trino.results.follow import FollowedResult, no_result
-from openlakes_portal_trino.results.questions import Filter, Sort
 from openlakes_portal_trino.results.sending import MEDIA_TYPES, send
 from openlakes_portal_trino.routes.access import READ_ALL, RUN
 from openlakes_portal_trino.workspace import Workspace
@@ -37,16 +36,6 @@ class StopQuery(BaseModel, extra="ignore"):
     """At once; or, for a page that goes away and may only be loaded again, unless somebody asks for it in time."""
 
     unless_asked_within: float = Field(0, ge=0, le=10)
-
-
-class PageQuery(BaseModel, extra="ignore"):
-    """Which rows. `sort` and `filter` are JSON: `[{"column": 2, "descending": true}]`,
-    `[{"column": 0, "op": "contains", "value": "x"}]`; columns count from 0."""
-
-    offset: int = Field(0, ge=0)
-    limit: int = Field(200, ge=1, le=2_000)
-    sort: str = Field("[]", max_length=4_000)
-    filter: str = Field("[]", max_length=20_000)
 
 
 def query_routes(workspace: Workspace) -> list[Route]:
@@ -83,12 +72,6 @@ def query_routes(workspace: Workspace) -> list[Route]:
         await followed.ready()
         return send(followed, media_type, f"query-{query.id}", query.columns, context.in_thread, context.data_dir)
 
-    async def page(request: Request, query: PageQuery) -> ResultPage:
-        found = await workspace.queries.get(request.principal, request.path("id"))
-        path = await _complete(request, found)
-        sort, filters = _parsed(list[Sort], query.sort, "sort"), _parsed(list[Filter], query.filter, "filter")
-        return await workspace.analyst.page(path, found.columns, sort, filters, query.offset, query.limit)
-
     async def statistics(request: Request) -> Listing[ColumnStatistics]:
         found = await workspace.queries.get(request.principal, request.path("id"))
         return Listing(await workspace.analyst.statistics(await _complete(request, found), found.columns))
@@ -104,7 +87,7 @@ def query_routes(workspace: Workspace) -> list[Route]:
             raise NotFound("The result is not kept any more.", remedy="Run the query again.")
         return FollowedResult(path, None)
 
-    async def _complete(request: Request, query: QueryView) -> Any:
+    async def _complete(request: Request, query: QueryView) -> Path:
         followed = await _followed(request, query)
         if followed.writer is not None and followed.writer.status.state != "finished":
             raise Conflict("The query still runs.", remedy="Look into its result once it has finished.")
@@ -129,13 +112,5 @@ def query_routes(workspace: Workspace) -> list[Route]:
             audit_object="id",
         ),
         Route("GET", "queries/{id}/results", results, access=RUN, summary="A result", produces=MEDIA_TYPES),
-        Route("GET", "queries/{id}/page", page, access=RUN, summary="Rows of a result, sorted and filtered"),
         Route("GET", "queries/{id}/statistics", statistics, access=RUN, summary="What a result's columns hold"),
     ]
-
-
-def _parsed(kind: Any, text: str, name: str) -> Any:
-    try:
-        return TypeAdapter(kind).validate_json(text)
-    except ValidationError as error:
-        raise BadRequest(f"{name} is not what it must be: {error.errors()[0]['msg'][:200]}.") from error
