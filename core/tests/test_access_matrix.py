@@ -36,6 +36,8 @@ GRANTED = {
     "core:setting:read": {"platform-admin"},
     "core:audit:read": {"platform-admin"},
     "core:metrics:read": {"platform-admin"},
+    "core:access:read": {"platform-admin"},
+    "core:access:manage": {"platform-admin"},
     "acme:thing:read": {"platform-admin", "viewer", "data-engineer"},
     "acme:thing:write": {"platform-admin", "data-engineer"},
 }

@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from openlakes_portal._builtin.views import ActionAnswer, ActionView
+from openlakes_portal._host.context import refused
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import BoundAction, may
 from openlakes_portal._http.problems import invalid
-from openlakes_portal.spi import ActionResult, NotAllowed, NotFound, Principal
+from openlakes_portal.spi import ActionResult, NotFound, Principal
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,7 @@ def find_action(portal: Portal, principal: Principal, action_id: str) -> BoundAc
     if bound is None:
         raise NotFound("There is no such action.")
     if not may(principal, bound.action.access):
-        permission = bound.action.access
-        raise NotAllowed(
-            f"This needs the permission {permission.name}: {permission.description}.",
-            permission=permission.name,
-            remedy="Ask a platform admin for a role that holds it.",
-        )
+        raise refused(bound.action.access)
     return bound
 
 

@@ -8,4 +8,11 @@ SETTINGS = Permission("core:setting:read", "See the effective settings, secrets 
 AUDIT = Permission("core:audit:read", "Read the audit log")
 METRICS = Permission("core:metrics:read", "Read the portal's own metrics")
 
-ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS)
+ACCESS_READ = Permission("core:access:read", "See people, groups, roles, bindings and who may do what")
+ACCESS = Permission(
+    "core:access:manage",
+    "Change roles and bindings, decide requests for access, disable people and hand over what they own",
+    implies=("core:access:read",),
+)
+
+ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS)

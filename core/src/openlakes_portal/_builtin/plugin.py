@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from openlakes_portal._builtin import permissions as may_do
+from openlakes_portal._builtin.access.routes import access_routes
 from openlakes_portal._builtin.actions import Call, find_action, list_actions, run_action
 from openlakes_portal._builtin.blocks import page_view
 from openlakes_portal._builtin.plugins import plugin_views
@@ -104,7 +105,7 @@ class CorePlugin:
     @hookimpl
     def register_routes(self, context: Context[Any]) -> list[Route]:
         """Everything below /api that is no plugin's."""
-        return [*self._observing(), *self._doing()]
+        return [*self._observing(), *self._doing(), *access_routes(self._portal)]
 
     def _observing(self) -> list[Route]:
         portal = self._portal

@@ -4,21 +4,34 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel
 
 from openlakes_portal._audit.log import AuditLog, Entry
 from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.sessions import Sessions
-from openlakes_portal._host.bridge import BridgedDocuments
+from openlakes_portal._host.bridge import BridgedDocuments, on_loop
 from openlakes_portal._host.exchange import Exchange
 from openlakes_portal._host.upstreams import HttpUpstreamClient
 from openlakes_portal._http.request_id import current_request_id
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.documents import StoredDocuments
-from openlakes_portal.spi import Documents, Principal, Service, Unavailable, UpstreamClient, UpstreamCredential
+from openlakes_portal.spi import (
+    Decision,
+    Documents,
+    NotAllowed,
+    Permission,
+    Principal,
+    Service,
+    Unavailable,
+    UpstreamClient,
+    UpstreamCredential,
+)
 from openlakes_portal.spi.context import Logger
+
+if TYPE_CHECKING:
+    from openlakes_portal._host.decisions import Decisions
 
 T = TypeVar("T")
 
@@ -34,6 +47,7 @@ class Runtime:
     audit: AuditLog | None = None
     sessions: Sessions | None = None
     issuer: Issuer | None = None
+    decisions: "Decisions | None" = None
     services: list[Service] = field(default_factory=list)
 
 
@@ -93,6 +107,20 @@ class PluginContext:
         """A checked credential from one of the plugin's exchangers."""
         return await self.exchange(principal, audience)
 
+    async def decide(self, principal: Principal, permission: Permission, resource: str | None = None) -> Decision:
+        """Whether this person may do what a permission of this plugin names, to a resource."""
+        if not permission.name.startswith(f"{self._plugin_id}:"):
+            raise LookupError(f"plugin {self._plugin_id!r} asks about {permission.name!r}, which is not its own")
+        if self._runtime.decisions is None or self._runtime.loop is None:
+            raise Unavailable("Nothing is decided before the server runs.")
+        call = self._runtime.decisions.decide(principal, permission.name, resource)
+        return await on_loop(self._runtime.loop, call)
+
+    async def require(self, principal: Principal, permission: Permission, resource: str | None = None) -> None:
+        """The same, and `NotAllowed` where the answer is no."""
+        if not (await self.decide(principal, permission, resource)).allowed:
+            raise refused(permission, resource)
+
     def documents(self, collection: str) -> Documents:
         """A collection of the plugin's own records."""
         if self._runtime.database is None or self._runtime.loop is None:
@@ -136,3 +164,14 @@ class PluginContext:
             raise Unavailable("The audit log can be used once the server runs.")
         entry = Entry(event, current_request_id(), principal, object, None, facts)
         await self._runtime.audit.write(entry, "event", result)
+
+
+def refused(permission: Permission, resource: str | None = None) -> NotAllowed:
+    """The one refusal for want of a permission; what decided and who can grant it is added where it is answered."""
+    to = f" for {resource}" if resource is not None else ""
+    return NotAllowed(
+        f"This needs the permission {permission.name}{to}: {permission.description}.",
+        permission=permission.name,
+        resource=resource,
+        remedy="Ask for it under Access, or ask one of those who can grant it.",
+    )

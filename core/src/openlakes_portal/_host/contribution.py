@@ -11,6 +11,7 @@ from openlakes_portal.spi import (
     Action,
     AsgiRoute,
     AuditEventType,
+    Decider,
     HealthCheck,
     Module,
     NavEntry,
@@ -37,6 +38,7 @@ class Contribution:
     context: PluginContext
     settings: Any
     permissions: tuple[Permission, ...] = ()
+    deciders: tuple[Decider, ...] = ()
     upstreams: tuple[Upstream, ...] = ()
     routes: tuple[Route, ...] = ()
     asgi_routes: tuple[AsgiRoute, ...] = ()

@@ -33,6 +33,7 @@ from openlakes_portal.spi import (
     Action,
     AsgiRoute,
     AuditEventType,
+    Decider,
     HealthCheck,
     Module,
     NavEntry,
@@ -52,6 +53,7 @@ from openlakes_portal.spi import (
 
 RETURNS: dict[str, tuple[type, ...]] = {
     "register_permissions": (Permission,),
+    "register_deciders": (Decider,),
     "register_upstreams": (Upstream,),
     "register_token_exchangers": (PortalToken, TokenExchanger),
     "register_routes": (Route, AsgiRoute),
@@ -274,6 +276,7 @@ class Loader:
             context=context,
             settings=settings,
             permissions=tuple(got["register_permissions"]),
+            deciders=tuple(got["register_deciders"]),
             upstreams=tuple(upstreams),
             routes=tuple(r for r in routes if isinstance(r, Route)),
             asgi_routes=tuple(r for r in routes if isinstance(r, AsgiRoute)),

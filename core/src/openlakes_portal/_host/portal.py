@@ -15,7 +15,9 @@ from openlakes_portal._auth.personas import demo_bindings
 from openlakes_portal._auth.sessions import Session, Sessions
 from openlakes_portal._host.context import PluginContext, Runtime
 from openlakes_portal._host.contribution import Contribution
+from openlakes_portal._host.decisions import Decisions
 from openlakes_portal._host.discovery import Candidate, discover
+from openlakes_portal._host.grantors import Grantors
 from openlakes_portal._host.journal import Attributed, Journal, label
 from openlakes_portal._host.lanes import Lane
 from openlakes_portal._host.loader import Loader, LoadLimits, NoSettings, failure, quarantined
@@ -24,6 +26,7 @@ from openlakes_portal._host.records import PluginRecord, StageFailed
 from openlakes_portal._host.registry import Registry, cross_check, freeze
 from openlakes_portal._http import metrics
 from openlakes_portal._http.request_id import current_request_id
+from openlakes_portal._rbac.administration import Administration
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._settings.load import LoadedSettings
 from openlakes_portal._store.database import Database, database_url
@@ -56,6 +59,9 @@ class Portal:
     keyring: Keyring
     signals: Signals
     book: PolicyBook
+    decisions: Decisions
+    grantors: Grantors
+    administration: Administration
     oidc: "Oidc | None" = None
 
     def __init__(self, loaded: LoadedSettings, candidates: Callable[[], list[Candidate]] = discover) -> None:
@@ -109,6 +115,9 @@ class Portal:
         if self.settings.auth.mode == "demo":
             bindings += demo_bindings()
         self.book = PolicyBook(self.database, freeze(contributions, records, bindings).policy, self.signals)
+        self.decisions = self.runtime.decisions = Decisions(self.book)
+        self.administration = Administration(self.database, self.book, self.signals)
+        self.grantors = Grantors(self.database, self.book, self.decisions)
         self.sessions = Sessions(self.database, self.book, self.settings.auth.session, self.keyring, self.signals)
         await self.signals.start()
         self._stack.push_async_callback(self.signals.stop)
@@ -121,6 +130,7 @@ class Portal:
         self.runtime.services = [s for c in contributions for s in c.services]
         self._report(records)
         self.lanes = {c.id: Lane(c.id, c.record.version, self.journal) for c in contributions}
+        self.decisions.open(self.registry.contributions, self.lanes)
         self.monitor = HealthMonitor(contributions, records, self.lanes)
         self.monitor.start()
         self._stack.push_async_callback(self._stop_watching)

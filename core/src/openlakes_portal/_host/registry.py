@@ -8,7 +8,7 @@ from openlakes_portal._host.journal import label
 from openlakes_portal._host.records import PluginRecord, StageFailed
 from openlakes_portal._http.endpoint import compile_endpoint
 from openlakes_portal._http.routing import BoundAsgi, BoundRoute, RouteTable
-from openlakes_portal._rbac.policy import Policy, build_policy
+from openlakes_portal._rbac.policy import Policy, build_policy, holds_somewhere
 from openlakes_portal._settings.model import RoleBinding
 from openlakes_portal.spi import Action, Permission, Principal, Public, SearchProvider, SignedIn
 from openlakes_portal.spi.access import Access
@@ -51,7 +51,7 @@ def may(principal: Principal | None, access: Access) -> bool:
         return True
     if principal is None:
         return False
-    return isinstance(access, SignedIn) or access.name in principal.permissions
+    return isinstance(access, SignedIn) or holds_somewhere(principal, access)
 
 
 def cross_check(contribution: Contribution, others: Iterable[Contribution]) -> None:

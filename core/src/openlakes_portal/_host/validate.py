@@ -14,6 +14,7 @@ def validate(contribution: Contribution) -> None:
     """Raises `StageFailed` with the hook that returned the wrong thing."""
     _check_permissions(contribution)
     known = {p.name: p for p in contribution.permissions}
+    _unique("register_deciders", "decider", (d.name for d in contribution.deciders))
     _unique("register_upstreams", "upstream", (u.name for u in contribution.upstreams))
     _unique("register_token_exchangers", "audience", (e.audience for e in contribution.exchangers))
     _unique("register_health_checks", "health check", (c.name for c in contribution.checks))

@@ -22,6 +22,7 @@ def session_view(session: Session) -> dict[str, Any]:
         "email": principal.email,
         "roles": sorted(principal.roles),
         "permissions": sorted(principal.permissions),
+        "scoped": [{"filter": grant.filter, "permissions": sorted(grant.permissions)} for grant in principal.scoped],
         "expires_at": session.expires_at,
         "csrf_token": session.csrf_token,
     }

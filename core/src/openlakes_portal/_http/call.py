@@ -13,13 +13,14 @@ from openlakes_portal._audit.log import Entry
 from openlakes_portal._auth.guard import SAFE_METHODS
 from openlakes_portal._host.journal import Attributed
 from openlakes_portal._host.portal import Portal
+from openlakes_portal._host.registry import may
 from openlakes_portal._http.problems import EndpointTimeout, UnsupportedMedia, invalid
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.response import Answer, EventsResponse, Response, StreamResponse, attachment
 from openlakes_portal._http.routing import BoundRoute
 from openlakes_portal._http.sse import Holder
 from openlakes_portal._store.idempotency import Claim, KeptAnswer
-from openlakes_portal.spi import BadRequest, Events, File, Listing, NotAllowed, PortalError, Reply, Stream
+from openlakes_portal.spi import BadRequest, Events, File, Listing, NotAllowed, Permission, PortalError, Reply, Stream
 
 CHUNK = 256 * 1024
 
@@ -158,7 +159,7 @@ class EndpointRunner:
                 headers["location"] = value.location
             value = value.value
         if isinstance(value, Events):
-            return self._events(request, value)
+            return self._events(bound, request, value)
         if isinstance(value, Stream):
             headers |= {"content-type": value.media_type, "x-accel-buffering": "no", **value.headers}
             if value.filename:
@@ -192,15 +193,26 @@ class EndpointRunner:
                 return Response(304, b"", headers)
         return Response(status, body, headers)
 
-    def _events(self, request: HttpRequest, events: Events) -> EventsResponse:
+    def _events(self, bound: BoundRoute, request: HttpRequest, events: Events) -> EventsResponse:
         session = request.session
         if session is None:
             return EventsResponse(events.source, None)
 
         async def still_allowed() -> bool:
-            return not session.ended.is_set() and await self._portal.sessions.refresh(session) is not None
+            fresh = None if session.ended.is_set() else await self._portal.sessions.refresh(session)
+            if fresh is None:
+                return False
+            principal = await self._portal.decisions.current(fresh)
+            if not may(principal, bound.access):
+                return False
+            if request.resource is None or not isinstance(bound.access, Permission):
+                return True
+            return (await self._portal.decisions.decide(principal, bound.access.name, request.resource)).allowed
 
-        return EventsResponse(events.source, Holder(session.id_hash, still_allowed))
+        asked = bound.access.name if isinstance(bound.access, Permission) else ""
+        return EventsResponse(
+            events.source, Holder(f"{session.id_hash} {asked} {request.resource or ''}", still_allowed)
+        )
 
 
 async def _read_file(file: File) -> AsyncIterator[bytes]:

@@ -16,11 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from openlakes_portal._auth.guard import SAFE_METHODS, check_csrf, check_media_type, check_origin, origin_of
 from openlakes_portal._auth.personas import is_loopback
 from openlakes_portal._auth.sessions import Session
+from openlakes_portal._host.context import refused
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
 from openlakes_portal._http import metrics
 from openlakes_portal._http.asgi import call_asgi
 from openlakes_portal._http.call import EndpointRunner
+from openlakes_portal._http.denials import Denials
 from openlakes_portal._http.documents import API_DOCUMENTS, DOCUMENTS
 from openlakes_portal._http.limits import StreamCounter, TokenBuckets
 from openlakes_portal._http.problems import (
@@ -33,7 +35,7 @@ from openlakes_portal._http.problems import (
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.request_id import new_request_id
 from openlakes_portal._http.response import Answer, EventsResponse, HeaderPolicy, Response, StreamResponse
-from openlakes_portal._http.routing import BoundAsgi, canonical_path
+from openlakes_portal._http.routing import BoundAsgi, BoundRoute, canonical_path, resource_in
 from openlakes_portal._http.sse import OpenStreams
 from openlakes_portal.spi import Access, NotAllowed, NotFound, NotSignedIn, Permission, PortalError, Public, Unavailable
 
@@ -62,6 +64,7 @@ class Dispatcher:
         self.streams = StreamCounter(self._limits.streams)
         self._events = OpenStreams(portal.stopping)
         self._runner = EndpointRunner(portal)
+        self._denials = Denials(portal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -75,7 +78,7 @@ class Dispatcher:
         try:
             answer = await self._serve(request, sender)
         except PortalError as error:
-            answer = problem(error, request_id)
+            answer = problem(error, request_id, await self._denials.of(request, error))
             await self._record_denial(request, error)
         except asyncio.CancelledError:
             raise
@@ -108,7 +111,7 @@ class Dispatcher:
             return None
         bound = match.bound
         request.parameters, request.plugin_id, request.template = match.parameters, bound.plugin_id, bound.template
-        self._authorise(request, bound.access)
+        await self._authorise_route(request, bound)
         if method not in SAFE_METHODS:
             self._guard(request, bound.access)
         answer = await self._runner.run(bound, request)
@@ -175,6 +178,9 @@ class Dispatcher:
         if secret is not None and path not in UNLIMITED:
             known, session = self._portal.sessions.cached(secret)
             request.session = session if known else await self._portal.sessions.resolve(secret)
+            if request.session is not None:
+                decisions = self._portal.decisions
+                request.session = decisions.known(request.session) or await decisions.applied(request.session)
         if path in UNLIMITED:
             return
         if request.session is not None:
@@ -189,11 +195,18 @@ class Dispatcher:
             raise NotSignedIn("Sign in to use this.", remedy="Sign in at /signin.")
         if not may(request.session.principal, access):
             assert isinstance(access, Permission)
-            raise NotAllowed(
-                f"This needs the permission {access.name}: {access.description}.",
-                permission=access.name,
-                remedy="Ask a platform admin for a role that holds it.",
-            )
+            raise refused(access)
+
+    async def _authorise_route(self, request: HttpRequest, bound: BoundRoute) -> None:
+        """The door, and where the route names a resource the decision about it."""
+        self._authorise(request, bound.access)
+        if bound.route.resource is not None:
+            assert request.session is not None
+            assert isinstance(bound.access, Permission)
+            request.resource = resource_in(bound.route.resource, request.parameters)
+            principal = request.session.principal
+            if not (await self._portal.decisions.decide(principal, bound.access.name, request.resource)).allowed:
+                raise refused(bound.access, request.resource)
 
     def _guard(self, request: HttpRequest, access: Access) -> None:
         """A mutation must come from our own page, or from a client that is no browser."""

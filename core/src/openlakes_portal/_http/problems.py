@@ -1,5 +1,6 @@
 """One shape of error: `application/problem+json` (RFC 9457) with the request id and, where it helps, a remedy."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -72,8 +73,8 @@ class NotAcceptable(PortalError):
     title = "Not acceptable"
 
 
-def problem(error: PortalError, request_id: str) -> Response:
-    """An error as an answer."""
+def problem(error: PortalError, request_id: str, more: Mapping[str, Any] | None = None) -> Response:
+    """An error as an answer; `more` are further members."""
     body: dict[str, Any] = {
         "type": f"urn:openlakes:problem:{_slug(type(error).__name__)}",
         "title": error.title,
@@ -88,6 +89,7 @@ def problem(error: PortalError, request_id: str) -> Response:
     headers = {"content-type": MEDIA_TYPE}
     if isinstance(error, NotAllowed) and error.permission:
         body["permission"] = error.permission
+    body |= more or {}
     if isinstance(error, UpstreamError) and error.upstream:
         body["upstream"] = error.upstream
     if isinstance(error, Limited | Unavailable) and error.retry_after is not None:

@@ -31,6 +31,7 @@ class HttpRequest:
         self.session: Session | None = None
         self.plugin_id = "core"
         self.template = ""
+        self.resource: str | None = None
 
     @property
     def method(self) -> str:

@@ -4,10 +4,10 @@ A literal segment wins over a parameter. A target is canonical or it is refused:
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from openlakes_portal._http.endpoint import CompiledEndpoint
 from openlakes_portal.spi import Access, AsgiRoute, BadRequest, Route
@@ -15,6 +15,7 @@ from openlakes_portal.spi import Access, AsgiRoute, BadRequest, Route
 ENCODED_TRAPS = re.compile(rb"%(?:2e|2f|5c|00|0[0-9a-f]|1[0-9a-f]|7f)", re.IGNORECASE)
 LONGEST_REMEMBERED = 256
 """Bytes; so the memory of it stays below 2 MB whatever is asked for."""
+SAFE_IN_RESOURCE = "-_.~@:+,()[]"
 FORBIDDEN = re.compile(rb"[\x00-\x20\x7f\\]|//|/\.{1,2}(?:/|$)")
 
 
@@ -109,6 +110,14 @@ class RouteTable:
         if node.parameter is not None and part:
             return self._find(node.parameter, parts, at + 1, [*values, part])
         return None
+
+
+def resource_in(template: str, parameters: Mapping[str, str]) -> str:
+    """A route's resource with the values of this request in it, percent-encoded: a value cannot add a segment."""
+    return "/".join(
+        f"{key}={quote(parameters[value[1:-1]] if value.startswith('{') else value, safe=SAFE_IN_RESOURCE)}"
+        for key, _, value in (part.partition("=") for part in template.split("/"))
+    )
 
 
 def canonical_path(raw_path: bytes) -> str:

@@ -3,17 +3,23 @@ frozen `Policy` at any time; a change in any process replaces it in all of them.
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from openlakes_portal._rbac.policy import Policy, closure
-from openlakes_portal._settings.model import RoleBinding
+from openlakes_portal._rbac.policy import Binding, Policy, closure
+from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.identity_tables import role_bindings, roles
+from openlakes_portal._store.identity_tables import people, role_bindings, roles
 from openlakes_portal._store.signals import Signals
 
 SIGNAL = "policy"
+REQUESTED = "request "
+"""How the reason of a binding begins that an access request led to; its id follows."""
+LONGEST_WAIT = 86_400.0
 log = structlog.get_logger("policy")
 
 
@@ -25,6 +31,7 @@ class PolicyBook:
         self._base = base
         self._reading: asyncio.Task[None] | None = None
         self._again = False
+        self._end: asyncio.TimerHandle | None = None
         self.current = base
         signals.on(SIGNAL, lambda _: self.refresh())
         signals.on_lost(self.refresh)
@@ -42,17 +49,34 @@ class PolicyBook:
     async def load(self) -> None:
         """Read what the store says, and put it in force."""
         async with self._database.read() as connection:
-            role_rows = (await connection.execute(select(roles))).all()
-            binding_rows = (await connection.execute(select(role_bindings).order_by(role_bindings.c.id))).all()
+            self.current = await self.read(connection)
+        self._watch_ends()
+
+    async def read(self, connection: AsyncConnection) -> Policy:
+        """The policy as this transaction sees it."""
+        role_rows = (await connection.execute(select(roles))).all()
+        binding_rows = (await connection.execute(select(role_bindings).order_by(role_bindings.c.id))).all()
+        query = select(people.c.issuer, people.c.subject).where(people.c.disabled_at.is_not(None))
+        disabled = frozenset(f"{row.issuer}#{row.subject}" for row in await connection.execute(query))
         base = self._base
         made = {row.name: closure(row.permissions, base.permissions) for row in role_rows if row.name not in base.roles}
-        bindings = tuple(
-            RoleBinding(
-                role=row.role, group=row.group, subject=row.subject, resource=row.resource, expires_at=row.expires_at
-            )
-            for row in binding_rows
-        )
-        self.current = replace(base, roles={**base.roles, **made}, bindings=base.bindings + bindings)
+        bindings = tuple(binding_of(row) for row in binding_rows)
+        return replace(base, roles={**base.roles, **made}, bindings=base.bindings + bindings, disabled=disabled)
+
+    def _watch_ends(self) -> None:
+        """When a binding ends the policy is another one, so that nobody goes on with what they were given by it."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        moment = now()
+        end = self.current.next_end(moment)
+        if end is not None:
+            seconds = min((end - moment).total_seconds(), LONGEST_WAIT)
+            self._end = asyncio.get_running_loop().call_later(max(0.0, seconds) + 0.01, self._ended)
+
+    def _ended(self) -> None:
+        self.current = replace(self.current)
+        self._watch_ends()
 
     def refresh(self) -> None:
         """Read it anew in the background; of many calls at once one more read follows the running one."""
@@ -72,3 +96,20 @@ class PolicyBook:
                 self._again = True
             if not self._again:
                 return
+
+
+def binding_of(row: Row[Any]) -> Binding:
+    """A row of the store as a binding."""
+    return Binding(
+        id=row.id,
+        role=row.role,
+        group=row.group,
+        subject=row.subject,
+        resource=row.resource,
+        expires_at=row.expires_at,
+        origin="request" if row.reason.startswith(REQUESTED) else "console",
+        reason=row.reason,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        version=row.version,
+    )

@@ -4,7 +4,7 @@ Contract version: `CONTRACT_VERSION`. Start with `PluginManifest` and `hookimpl`
 plugin that works. What each hook returns stands in docs/reference/hooks.md, which is made from this package.
 """
 
-from openlakes_portal.spi.access import ROLES, Access, Permission, Principal, Public, SignedIn
+from openlakes_portal.spi.access import ROLES, Access, Permission, Principal, Public, ScopedGrant, SignedIn
 from openlakes_portal.spi.actions import Action, ActionCall, ActionResult
 from openlakes_portal.spi.apps import AppIdentity, UpstreamApp
 from openlakes_portal.spi.blocks import (
@@ -28,6 +28,7 @@ from openlakes_portal.spi.blocks import (
     TimelineEntry,
 )
 from openlakes_portal.spi.context import Context, Logger
+from openlakes_portal.spi.decisions import Decider, Decision, DecisionStep, Question, Verdict, resource_of
 from openlakes_portal.spi.documents import Document, Documents
 from openlakes_portal.spi.errors import (
     BadRequest,
@@ -99,6 +100,9 @@ __all__ = [
     "Conflict",
     "Context",
     "DatasetRef",
+    "Decider",
+    "Decision",
+    "DecisionStep",
     "Document",
     "Documents",
     "Event",
@@ -136,12 +140,14 @@ __all__ = [
     "Public",
     "QueryError",
     "QueryStatus",
+    "Question",
     "Reply",
     "Request",
     "ResultColumn",
     "Route",
     "RunState",
     "RunningStatement",
+    "ScopedGrant",
     "SearchProvider",
     "SearchResult",
     "SecretStore",
@@ -176,5 +182,7 @@ __all__ = [
     "UpstreamError",
     "UpstreamResponse",
     "UpstreamUnavailable",
+    "Verdict",
     "hookimpl",
+    "resource_of",
 ]

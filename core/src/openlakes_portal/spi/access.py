@@ -17,12 +17,17 @@ class Permission:
     `name` is `<plugin id>:<thing>:<verb>`; `description` finishes the sentence "May ..." for the people who grant it;
     `roles` are those of the first five that hold it from the start (`platform-admin` always does); `implies` names
     permissions that come with it.
+
+    `scoped` says that the plugin asks about each resource, by `Context.decide` or by `Route.resource`. Then whoever
+    holds the permission for some resources only (a binding with a filter) passes the door of routes, pages and actions
+    and is judged inside. Without it such a binding gives nothing, because nothing would honour its filter.
     """
 
     name: str
     description: str
     roles: tuple[str, ...] = ()
     implies: tuple[str, ...] = ()
+    scoped: bool = False
 
     def __post_init__(self) -> None:
         if not PERMISSION_PATTERN.match(self.name):
@@ -60,11 +65,21 @@ Access = Permission | Public | SignedIn
 
 
 @dataclass(frozen=True)
+class ScopedGrant:
+    """Permissions that hold only for resources that match `filter` (the grammar stands in docs/plugin-authors)."""
+
+    filter: str
+    permissions: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Principal:
     """The person (or, later, the service account) on whose behalf something is done.
 
     Identity is `issuer` + `subject`; `username` is the one name by which every downstream knows the person; the rest
-    are attributes for display. `permissions` holds every permission name, implied ones included.
+    are attributes for display. `permissions` holds every permission name that holds everywhere, implied ones included;
+    `scoped` what holds for some resources only: ask `Context.decide` about one. `groups` are those that the identity
+    provider stated last; `limit`, where it is set, is all that this sign-in may at most (an API token's permissions).
     """
 
     subject: str
@@ -75,9 +90,12 @@ class Principal:
     roles: frozenset[str] = frozenset()
     permissions: frozenset[str] = frozenset()
     session_id: str | None = field(default=None, repr=False)
+    scoped: tuple[ScopedGrant, ...] = ()
+    groups: tuple[str, ...] = field(default=(), repr=False)
+    limit: frozenset[str] | None = field(default=None, repr=False)
 
     def may(self, permission: Permission | str) -> bool:
-        """Whether this principal holds the permission."""
+        """Whether this principal holds the permission everywhere."""
         name = permission.name if isinstance(permission, Permission) else permission
         return name in self.permissions
 

@@ -6,7 +6,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from openlakes_portal.spi.access import Principal
+from openlakes_portal.spi.access import Permission, Principal
+from openlakes_portal.spi.decisions import Decision
 from openlakes_portal.spi.documents import Documents
 from openlakes_portal.spi.identity import UpstreamCredential
 from openlakes_portal.spi.upstream import UpstreamClient
@@ -57,6 +58,15 @@ class Context(Protocol, Generic[SettingsT]):
         """What proves `principal` at `audience`, for a client that is none of ours, such as a database driver: from
         the exchanger that this plugin registered for the audience, checked as for `upstream`. Ask again for each
         connection; it is cached as long as it is good. Raises `UpstreamAuthFailed`, also where none is registered."""
+
+    async def decide(self, principal: Principal, permission: Permission, resource: str | None = None) -> Decision:
+        """Whether `principal` may do what a permission of this plugin names, to `resource` (`catalog=lakehouse/
+        schema=nyc_taxi`; `resource_of` writes one). The same decision as core makes for routes: bindings with their
+        filters, then deciders. Never raises for a decider's sake: what cannot be decided is refused."""
+
+    async def require(self, principal: Principal, permission: Permission, resource: str | None = None) -> None:
+        """The same, and `NotAllowed` where the answer is no. For something whose existence is not to be told, ask
+        `decide` and raise the `NotFound` that an absent one gets."""
 
     def documents(self, collection: str) -> Documents:
         """A collection of the plugin's own records."""

@@ -51,14 +51,18 @@ class NotSignedIn(PortalError):
 
 
 class NotAllowed(PortalError):
-    """The person is known and may not; `permission` names what is missing, so that it can be asked for."""
+    """The person is known and may not; `permission` names what is missing (and `resource` for what), so that it can be
+    asked for. Core adds which rule said so and who can grant it."""
 
     status = 403
     title = "Not allowed"
 
-    def __init__(self, detail: str, *, permission: str | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, permission: str | None = None, resource: str | None = None, remedy: str | None = None
+    ) -> None:
         super().__init__(detail, remedy=remedy)
         self.permission = permission
+        self.resource = resource
 
 
 class NotFound(PortalError):

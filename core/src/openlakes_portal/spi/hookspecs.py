@@ -17,6 +17,7 @@ from openlakes_portal.spi.access import Permission
 from openlakes_portal.spi.actions import Action
 from openlakes_portal.spi.apps import UpstreamApp
 from openlakes_portal.spi.context import Context
+from openlakes_portal.spi.decisions import Decider
 from openlakes_portal.spi.events import AuditEventType
 from openlakes_portal.spi.health import HealthCheck
 from openlakes_portal.spi.http import AsgiRoute, Route
@@ -66,6 +67,12 @@ def settings_model() -> type[BaseModel]:
 @hookspec
 def register_permissions(context: Context[Any]) -> Sequence[Permission]:
     """The permissions the plugin knows; each name starts with the plugin's id."""
+    raise NotImplementedError
+
+
+@hookspec
+def register_deciders(context: Context[Any]) -> Sequence[Decider]:
+    """Who decides about its permissions besides role bindings, for instance by what another system says."""
     raise NotImplementedError
 
 

@@ -149,6 +149,9 @@ class Route:
     quiet: bool = False
     body_limit: int | None = None
     """Most bytes of the body, below the server's own limit (`limits.body`)."""
+    resource: str | None = None
+    """What the permission is asked about, from the path's parameters: `catalog={catalog}/schema={schema}`. Without it
+    the question is whether it is held at all."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.access, Permission | Public | SignedIn):
@@ -157,6 +160,12 @@ class Route:
             raise ValueError(
                 f"route path {self.path!r} must be relative to the plugin (no leading '/', no '..'): 'things/{{id}}'"
             )
+        if self.resource is not None:
+            named = set(re.findall(r"\{([a-z_]+)\}", self.resource))
+            if not named or named - set(re.findall(r"\{([a-z_]+)\}", self.path)):
+                raise ValueError(f"route {self.path!r}: resource {self.resource!r} must name parameters of its path")
+            if not isinstance(self.access, Permission):
+                raise ValueError(f"route {self.path!r}: a resource is asked about with a Permission")
         if self.method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             raise ValueError(f"route {self.path!r}: method {self.method!r} is not one of GET POST PUT PATCH DELETE")
 

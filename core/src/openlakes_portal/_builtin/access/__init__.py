@@ -1,0 +1,1 @@
+"""Routes of access: roles, bindings, people, requests, explanations."""

@@ -1,0 +1,162 @@
+"""Why somebody may, or may not; and who can grant it."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from openlakes_portal._builtin import permissions as may_do
+from openlakes_portal._builtin.access.common import identity_in, offset_of, person
+from openlakes_portal._builtin.access.views import GivenView, GrantorView, Paging, given, grantor_views
+from openlakes_portal._host.context import refused
+from openlakes_portal._rbac.administration import held
+from openlakes_portal._rbac.policy import identity_of
+from openlakes_portal._rbac.resources import ResourceError, check_resource
+from openlakes_portal._store.clock import now
+from openlakes_portal._store.identity_tables import people
+from openlakes_portal.spi import ROLES, FieldError, InvalidInput, Listing, Request, Route, SignedIn
+
+if TYPE_CHECKING:
+    from openlakes_portal._host.portal import Portal
+
+
+class StepView(BaseModel):
+    """One link of the chain of a decision."""
+
+    kind: str
+    name: str
+    outcome: str
+    detail: str
+
+
+class Explanation(BaseModel):
+    """May somebody do something, and why."""
+
+    subject: str
+    username: str
+    permission: str
+    resource: str | None
+    allowed: bool
+    decided_by: str
+    chain: list[StepView]
+    grantors: list[GrantorView]
+
+
+class ExplainQuery(BaseModel, extra="forbid"):
+    """The question. Without a subject it is about who asks."""
+
+    permission: str = Field(min_length=1, max_length=200)
+    subject: str | None = Field(None, max_length=600, description="User name, or issuer#subject; default: who asks")
+    resource: str | None = Field(None, max_length=500, description="catalog=lakehouse/schema=nyc_taxi")
+
+
+class PermissionView(BaseModel):
+    """A permission. `scoped`: it can be given for some resources only."""
+
+    name: str
+    description: str
+    plugin: str
+    scoped: bool
+    implies: list[str]
+    roles: list[str]
+
+
+class MatrixPerson(BaseModel):
+    """What one person holds by bindings."""
+
+    subject: str
+    username: str
+    name: str
+    disabled: bool
+    roles: list[str]
+    permissions: list[GivenView]
+
+
+class MatrixPage(Paging):
+    """Which people."""
+
+    permission: str | None = Field(None, max_length=200, description="Only people who hold this one, somewhere")
+
+
+def explain_routes(portal: "Portal") -> list[Route]:
+    """Routes below `access` that only look."""
+
+    async def explain(request: Request, query: ExplainQuery) -> Explanation:
+        """May somebody do something, by which rule, and who can grant it"""
+        if query.resource is not None:
+            try:
+                check_resource(query.resource)
+            except ResourceError as error:
+                wrong = FieldError("/query/resource", str(error))
+                raise InvalidInput("The resource cannot be read.", errors=(wrong,)) from None
+        asker = request.principal
+        if query.subject is None or query.subject in (asker.username, asker.identity):
+            identity = identity_of(asker)
+            decision = await portal.decisions.decide(asker, query.permission, query.resource)
+        else:
+            if not asker.may(may_do.ACCESS_READ):
+                raise refused(may_do.ACCESS_READ)
+            async with portal.database.read() as connection:
+                identity = identity_in(await person(connection, query.subject))
+            decision = await portal.decisions.explain(identity, query.permission, query.resource)
+        grantors = await portal.grantors.of(query.permission, query.resource)
+        return Explanation(
+            subject=identity.key,
+            username=identity.username,
+            permission=query.permission,
+            resource=query.resource,
+            allowed=decision.allowed,
+            decided_by=decision.decided_by,
+            chain=[StepView(kind=s.kind, name=s.name, outcome=s.outcome, detail=s.detail) for s in decision.chain],
+            grantors=grantor_views(grantors),
+        )
+
+    async def permissions(request: Request) -> Listing[PermissionView]:
+        """Permissions of active plugins"""
+        policy = portal.book.current
+        shown = policy.roles if request.principal.may(may_do.ACCESS_READ) else ROLES
+        return Listing(
+            [
+                PermissionView(
+                    name=p.name,
+                    description=p.description,
+                    plugin=p.name.partition(":")[0],
+                    scoped=p.scoped,
+                    implies=list(p.implies),
+                    roles=sorted(r for r in shown if p.name in policy.roles[r]),
+                )
+                for p in sorted(policy.permissions.values(), key=lambda p: p.name)
+            ]
+        )
+
+    async def matrix(request: Request, query: MatrixPage) -> Listing[MatrixPerson]:
+        """Who holds what, person by person"""
+        policy, moment = portal.book.current, now()
+        async with portal.database.read() as connection:
+            rows = (await connection.execute(select(people).order_by(people.c.username))).all()
+        found = []
+        for row in rows:
+            identity = identity_in(row)
+            has = held(policy, identity, moment)
+            if query.permission is not None and not any(name == query.permission for name, _ in has):
+                continue
+            found.append(
+                MatrixPerson(
+                    subject=identity.key,
+                    username=identity.username,
+                    name=identity.name,
+                    disabled=row.disabled_at is not None,
+                    roles=sorted(policy.roles_of(identity, moment)),
+                    permissions=given(has),
+                )
+            )
+        start = offset_of(query.cursor)
+        more = str(start + query.limit) if len(found) > start + query.limit else None
+        return Listing(found[start : start + query.limit], more)
+
+    own = SignedIn("about themselves everybody may ask; about others it asks for core:access:read itself")
+    return [
+        Route("GET", "access/explain", explain, own),
+        Route("GET", "access/permissions", permissions, SignedIn("the API's description names them to anybody")),
+        Route("GET", "access/matrix", matrix, may_do.ACCESS_READ),
+    ]

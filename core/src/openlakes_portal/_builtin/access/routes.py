@@ -1,0 +1,16 @@
+"""All routes of access."""
+
+from typing import TYPE_CHECKING
+
+from openlakes_portal._builtin.access.bindings import binding_routes
+from openlakes_portal._builtin.access.explain import explain_routes
+from openlakes_portal._builtin.access.roles import role_routes
+from openlakes_portal.spi import Route
+
+if TYPE_CHECKING:
+    from openlakes_portal._host.portal import Portal
+
+
+def access_routes(portal: "Portal") -> list[Route]:
+    """Below /api."""
+    return [*role_routes(portal), *binding_routes(portal), *explain_routes(portal)]
