@@ -4,10 +4,12 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
 from real_servers.postgres import PostgresServer
+from real_servers.seaweedfs import S3Server
 from real_servers.trino import TrinoServer
 
 
@@ -30,6 +32,18 @@ def test_trino_answers_who_holds_a_token_and_nobody_else(trino_server: TrinoServ
             _rows(trino_server, token, "data-engineer")
         assert refused.value.code == 401
         refused.value.close()
+
+
+@pytest.mark.server
+def test_s3_keeps_what_its_account_gives_it_and_refuses_others(s3_server: S3Server) -> None:
+    bucket, files = s3_server.bucket(), s3_server.files()
+    with files.open_output_stream(f"{bucket}/a/b") as stream:
+        stream.write(b"kept")
+    with files.open_input_file(f"{bucket}/a/b") as file:
+        assert file.read() == b"kept"
+    stranger = replace(s3_server, secret_key="wrong").files()
+    with pytest.raises(OSError, match="(?i)signature|access denied|ACCESS_DENIED"):
+        stranger.open_input_file(f"{bucket}/a/b")
 
 
 def _rows(server: TrinoServer, token: str, user: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from real_servers import postgres, trino
+from real_servers import postgres, seaweedfs, trino
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +32,11 @@ def trino_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trino.Tri
     except trino.NotAvailable as reason:
         pytest.skip(f"no real Trino here: {reason}")
     with trino.running(home, tmp_path_factory.mktemp("trino")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.S3Server]:
+    """A running SeaweedFS, for everything that speaks S3."""
+    with seaweedfs.running(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server

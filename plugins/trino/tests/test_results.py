@@ -82,8 +82,8 @@ def test_the_store_forgets_what_it_is_told_to(tmp_path: Path) -> None:
     store = FileResultStore(tmp_path / "results")
     store.place("x").write_bytes(b"abc")
     assert [result.bytes for result in store.kept()] == [3]
-    store.remove("x")
-    store.remove("x")
+    store.discard("x")
+    store.discard("x")
     assert store.find("x") is None
 
 

@@ -71,7 +71,7 @@ class Bench:
         active = ActiveQuery(
             cast(Document, document), record, person("data-engineer"), self._folder / "x", self.turns, Silent()
         )
-        return active, asyncio.create_task(active.run(cast(SqlEngine, self.engine), _nothing))
+        return active, asyncio.create_task(active.run(cast(SqlEngine, self.engine), _nothing, _nothing))
 
 
 async def _nothing() -> None:

@@ -12,9 +12,17 @@ def health_checks(workspace: Workspace) -> list[HealthCheck]:
     """One a configured engine; none configured is said too."""
     if not workspace.engines:
         return [HealthCheck("engine", _none_configured, title="SQL engine", interval=60.0)]
+    results: list[HealthCheck] = []
+    if workspace.context.settings.results.s3 is not None:
+        results = [
+            HealthCheck("results", _results(workspace), timeout=30.0, interval=30.0, title="Store of SQL results")
+        ]
     return [
-        HealthCheck(f"engine-{id}", _check(workspace, id), timeout=5.0, interval=10.0, title=engine.title)
-        for id, engine in workspace.engines.items()
+        *results,
+        *(
+            HealthCheck(f"engine-{id}", _check(workspace, id), timeout=5.0, interval=10.0, title=engine.title)
+            for id, engine in workspace.engines.items()
+        ),
     ]
 
 
@@ -23,6 +31,14 @@ async def _none_configured() -> HealthReport:
         "No SQL engine is configured.",
         "Set plugins.trino.trino.address, or plugins.trino.duckdb.catalogs.",
     )
+
+
+def _results(workspace: Workspace) -> Check:
+    async def check() -> HealthReport:
+        await workspace.context.in_thread(workspace.results.check)
+        return HealthReport.healthy()
+
+    return check
 
 
 def _check(workspace: Workspace, id: str) -> Check:

@@ -90,6 +90,38 @@ class QuerySettings(BaseModel, extra="forbid"):
     )
 
 
+class ObjectStoreSettings(BaseModel, extra="forbid"):
+    """An object store that speaks S3, for results that every replica can read."""
+
+    endpoint: HttpUrl | None = Field(None, description="Its address; none: that of AWS in `region`")
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Bucket, which exists already")
+    prefix: str = Field(
+        "results/",
+        pattern=r"^([A-Za-z0-9_.=-]+/)*$",
+        description="Beginning of the objects' names; nothing else is there",
+    )
+    region: str = Field("us-east-1", description="Region")
+    access_key: SecretStr | None = Field(None, description="Access key; none: what the environment gives the process")
+    secret_key: SecretStr | None = Field(None, description="Its secret")
+    verify: Path | None = Field(None, description="CA file that its certificate is checked against")
+    timeout: float = Field(5.0, gt=0, le=60, description="Seconds to connect, and without a byte, before a call fails")
+    deadline: float = Field(120.0, gt=0, description="Seconds before the way of one whole result is given up")
+
+    @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key are given both or neither")
+        return self
+
+
+class ResultSettings(BaseModel, extra="forbid"):
+    """Where results are kept; how long and how many, `queries` says."""
+
+    s3: ObjectStoreSettings | None = Field(
+        None, description="Object store, for more than one replica; none: files in `server.data_dir`"
+    )
+
+
 class SavedQuerySettings(BaseModel, extra="forbid"):
     """A query that the site offers to everybody who may run SQL; nobody can change it in the console."""
 
@@ -116,6 +148,7 @@ class Settings(BaseModel, extra="forbid"):
         description="Who may read what by the engine `duckdb`, shaped like Trino's file-based rules; default: nobody",
     )
     queries: QuerySettings = Field(default_factory=QuerySettings, description="Limits and retention")
+    results: ResultSettings = Field(default_factory=ResultSettings, description="Where results are kept")
     saved_queries: list[SavedQuerySettings] = Field(
         default_factory=list, description="Queries that the site offers to everybody who may run SQL"
     )

@@ -19,7 +19,8 @@ from openlakes_portal_trino.embedded.engine import EmbeddedEngine
 from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.queries.service import QueryService
 from openlakes_portal_trino.results.analysis import ResultAnalyst
-from openlakes_portal_trino.results.store import FileResultStore
+from openlakes_portal_trino.results.object_store import ObjectResultStore
+from openlakes_portal_trino.results.store import FileResultStore, ResultStore
 from openlakes_portal_trino.saved.service import SavedQueries
 from openlakes_portal_trino.settings import Settings
 
@@ -42,9 +43,10 @@ class Workspace:
         self.analyst = ResultAnalyst(context, self._workers)
 
     @cached_property
-    def results(self) -> FileResultStore:
+    def results(self) -> ResultStore:
         """Where results lie."""
-        return FileResultStore(self.context.data_dir / "results")
+        folder, objects = self.context.data_dir / "results", self.context.settings.results.s3
+        return FileResultStore(folder) if objects is None else ObjectResultStore(objects, folder)
 
     @cached_property
     def queries(self) -> QueryService:
@@ -78,8 +80,8 @@ class Workspace:
         while True:
             await asyncio.sleep(TEND)
             try:
-                await self.queries.tend()
                 await self.embedded.cool()
+                await self.queries.tend()
             except Exception as error:  # the next round tries again
                 self.context.log.error("housekeeping of queries failed", error=repr(error))
 

@@ -1,8 +1,10 @@
 """A query that has not ended: waiting for its turn, or running in its engine."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 from openlakes_portal.spi import (
@@ -18,6 +20,9 @@ from openlakes_portal.spi import (
 from openlakes_portal_trino.queries.ending import StopCause
 from openlakes_portal_trino.queries.record import QueryRecord
 from openlakes_portal_trino.queries.turns import Turns
+
+Keep = Callable[[], Coroutine[None, None, None]]
+"""Puts the result where it stays. Raises `PortalError` where that cannot be done."""
 
 QUEUED = QueryStatus("queued")
 STOPPED = QueryStatus("cancelled", error=QueryError("Stopped before it began.", "cancelled"))
@@ -41,6 +46,7 @@ class ActiveQuery:
         self.cause: StopCause | None = None
         self.turn = asyncio.Event()
         self._running: RunningStatement | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._stopping = False
         self._final: QueryStatus | None = None
         self._started = asyncio.Event()
@@ -48,10 +54,11 @@ class ActiveQuery:
 
     @property
     def status(self) -> QueryStatus:
-        """The newest known status."""
+        """The newest known status; it is finished once its result is kept, too."""
         if self._final is not None:
             return self._final
-        return self._running.status() if self._running is not None else QUEUED
+        status = self._running.status() if self._running is not None else QUEUED
+        return replace(status, state="running") if status.state == "finished" else status
 
     @property
     def statement(self) -> RunningStatement | None:
@@ -62,11 +69,12 @@ class ActiveQuery:
         """Somebody is interested."""
         self.seen = time.monotonic()
 
-    async def run(self, engine: SqlEngine, began: Callable[[], Awaitable[None]]) -> QueryStatus:
-        """Wait for the turn, run, and return the final status."""
+    async def run(self, engine: SqlEngine, began: Callable[[], Awaitable[None]], keep: Keep) -> QueryStatus:
+        """Wait for the turn, run, keep the result, and return the final status."""
         try:
             async with self._turns.turn(self.document.owner, self.turn):
-                self._final = await self._in_engine(engine, began)
+                status = await self._in_engine(engine, began)
+                self._final = await self._kept(status, keep) if status.state == "finished" else status
         finally:
             self._started.set()
             self.ended.set()
@@ -91,16 +99,31 @@ class ActiveQuery:
             status = await self._running.wait(status, 30.0)
         return status
 
+    async def _kept(self, status: QueryStatus, keep: Keep) -> QueryStatus:
+        self._keeping = asyncio.create_task(keep())
+        try:
+            await self._keeping
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            return replace(status, state="cancelled", error=QueryError("Stopped.", "cancelled"))
+        except PortalError as error:
+            words = f"The statement has run, but its result could not be kept. {error.detail} {error.remedy or ''}"
+            return replace(status, state="failed", error=QueryError(words.strip(), "engine"))
+        return status
+
     async def wait(self, seen: QueryStatus, at_most: float) -> QueryStatus:
         """The status once it differs from `seen` in what is in the spool or in its state, or after `at_most`."""
         if self._running is None:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(at_most):
                     await self._started.wait()
-            except TimeoutError:
-                pass
             return self.status
-        if self._final is None:
+        if self._running.status().done:  # what is left is its result's way to where it stays
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(at_most):
+                    await self.ended.wait()
+        else:
             await self._running.wait(seen, at_most)
         return self.status
 
@@ -110,6 +133,8 @@ class ActiveQuery:
         self.cause = self.cause or cause
         self._stopping = True
         self._turns.withdraw(self.turn)
+        if self._keeping is not None:
+            self._keeping.cancel()
         if self._running is not None and not self.status.done:
             await self._running.stop()
         await self.ended.wait()

@@ -7,8 +7,10 @@ outlives a restart, the engine's own word is asked for while it runs.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
 
 from openlakes_portal.spi import (
     Document,
@@ -21,6 +23,7 @@ from openlakes_portal.spi import (
     Principal,
     SqlEngine,
     TooLarge,
+    UpstreamUnavailable,
 )
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.queries.active import ActiveQuery
@@ -29,9 +32,10 @@ from openlakes_portal_trino.queries.ending import ENDED, StopCause, facts, owner
 from openlakes_portal_trino.queries.history import find
 from openlakes_portal_trino.queries.record import ErrorView, QueryRecord, QueryView, Submission, view
 from openlakes_portal_trino.queries.turns import Turns
-from openlakes_portal_trino.results.store import ResultStore, expired
+from openlakes_portal_trino.results.store import ResultStore
 from openlakes_portal_trino.settings import Settings
 
+T = TypeVar("T")
 HISTORY = "queries"
 RESTARTED = ErrorView(message="The portal was restarted while it ran. Run it again.", kind="engine")
 
@@ -125,6 +129,11 @@ class QueryService:
         """The query while it has not ended, for whoever reads its result as it comes."""
         return self._own_active(principal, id)
 
+    async def result(self, id: str) -> Path | None:
+        """The result of a query that has finished, as a local file; None where it is kept no more. Whose it is was
+        asked before. Raises `UpstreamUnavailable`."""
+        return await self._in_store(self._results.find, id)
+
     async def end_session(self, principal: Principal) -> None:
         """Stop what was started in a session that is over."""
         of_session = [active for active in self._active.values() if _same_session(active.principal, principal)]
@@ -136,7 +145,8 @@ class QueryService:
         limit = time.monotonic() - self._settings.abandon_after
         abandoned = [active for active in self._active.values() if active.seen < limit]
         await asyncio.gather(*(self._stop(active, "abandoned") for active in abandoned))
-        await self._context.in_thread(self._remove_expired, frozenset(self._active))
+        settings = self._settings
+        await self._in_store(self._results.expire, settings.keep_results, settings.keep_bytes, frozenset(self._active))
 
     async def recover(self) -> None:
         """After a start: what was running in this replica when it ended has failed, and says so."""
@@ -179,11 +189,14 @@ class QueryService:
         async def began() -> None:
             active.record = active.record.model_copy(update={"state": "running", "started_at": datetime.now(UTC)})
 
-        status = await active.run(engine, began)
+        async def keep() -> None:
+            await self._in_store(self._results.keep, active.document.id)
+
+        status = await active.run(engine, began, keep)
         active.record = active.record.with_status(status).model_copy(update={"ended_at": datetime.now(UTC)})
         try:
-            finishing = self._results.keep if status.state == "finished" else self._results.remove
-            await self._context.in_thread(finishing, active.document.id)
+            if status.state != "finished":
+                await self._context.in_thread(self._results.discard, active.document.id)
             await self._documents.update(active.document.id, active.record.data())
             await self._documents.prune(owner=active.document.owner, keep=self._settings.keep_history)
         except NotFound:
@@ -235,7 +248,7 @@ class QueryService:
         if active is not None:
             return self._view_active(active)
         record = QueryRecord.model_validate(document.data)
-        kept = record.state == "finished" and await self._context.in_thread(self._results.find, document.id) is not None
+        kept = record.state == "finished" and await self._context.in_thread(self._results.holds, document.id)
         return view(document, record, kept, counting=document.id in self._counts)
 
     async def _close_lost(self, document: Document) -> None:
@@ -243,13 +256,18 @@ class QueryService:
         if record.replica != self._replica or record.state not in ("queued", "running"):
             return
         lost = record.model_copy(update={"state": "failed", "error": RESTARTED, "ended_at": datetime.now(UTC)})
-        await self._context.in_thread(self._results.remove, document.id)
+        await self._context.in_thread(self._results.discard, document.id)
         await self._documents.update(document.id, lost.data())
         await self._record_end(owner_of(document, lost), document, lost, None)
 
-    def _remove_expired(self, in_use: frozenset[str]) -> None:
-        for id in expired(self._results.kept(), self._settings.keep_results, self._settings.keep_bytes, in_use):
-            self._results.remove(id)
+    async def _in_store(self, call: Callable[..., T], /, *args: Any) -> T:
+        """A call of the store in a thread, given up at the deadline. Raises what the call raises."""
+        objects = self._context.settings.results.s3
+        try:
+            async with asyncio.timeout(objects.deadline if objects is not None else None):
+                return await self._context.in_thread(call, *args)
+        except TimeoutError as error:
+            raise UpstreamUnavailable("The object store of results took too long.") from error
 
 
 def _same_session(one: Principal, other: Principal) -> bool:

@@ -1,5 +1,4 @@
-"""Where results lie. One small interface, so that another place (an object store, where there is more than one replica)
-can take that of the files here.
+"""Where results lie: files of this replica, or an object store (object_store.py) where there is more than one.
 
 An engine always writes a local file; what is *kept* may lie elsewhere and is brought back to be read.
 """
@@ -26,16 +25,22 @@ class ResultStore(Protocol):
         """The local file that an engine is to write."""
 
     def keep(self, id: str) -> None:
-        """The file is complete: put it where it stays."""
+        """The file is complete: put it where it stays. Raises `PortalError` where that cannot be done."""
 
     def find(self, id: str) -> Path | None:
-        """The result as a local file, or None where it is gone."""
+        """The result as a local file, or None where it is gone. Raises `PortalError` where that cannot be said."""
 
-    def remove(self, id: str) -> None:
-        """Forget a result; one that is not there is no error."""
+    def holds(self, id: str) -> bool:
+        """Whether there is a result to be found."""
 
-    def kept(self) -> list[Kept]:
-        """All results."""
+    def discard(self, id: str) -> None:
+        """Forget the file of a query that has no result; one that is not there is no error."""
+
+    def check(self) -> None:
+        """Raises `PortalError` where results can be neither kept nor found now."""
+
+    def expire(self, keep_seconds: float, keep_bytes: int, in_use: frozenset[str]) -> None:
+        """Remove results that are too old, and the oldest where all are too large; those in use stay."""
 
 
 class FileResultStore:
@@ -57,9 +62,21 @@ class FileResultStore:
         path = self._folder / f"{id}.arrow"
         return path if path.is_file() else None
 
-    def remove(self, id: str) -> None:
+    def holds(self, id: str) -> bool:
+        """Whether the file is there."""
+        return self.find(id) is not None
+
+    def discard(self, id: str) -> None:
         """Delete the file. Whoever reads it now reads on to its end."""
         (self._folder / f"{id}.arrow").unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """There is nothing to be said of a folder of one's own."""
+
+    def expire(self, keep_seconds: float, keep_bytes: int, in_use: frozenset[str]) -> None:
+        """Delete old and too many files."""
+        for id in expired(self.kept(), keep_seconds, keep_bytes, in_use):
+            self.discard(id)
 
     def kept(self) -> list[Kept]:
         """All files."""

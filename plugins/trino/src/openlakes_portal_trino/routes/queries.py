@@ -82,7 +82,7 @@ def query_routes(workspace: Workspace) -> list[Route]:
             return FollowedResult(active.spool, active)
         if query.state != "finished":
             raise no_result(query.state, query.error.message if query.error else "")
-        path = await context.in_thread(workspace.results.find, query.id)
+        path = await workspace.queries.result(query.id)
         if path is None:
             raise NotFound("The result is not kept any more.", remedy="Run the query again.")
         return FollowedResult(path, None)
