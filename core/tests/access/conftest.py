@@ -15,6 +15,10 @@ WritePlugin = Callable[..., Candidate]
 ISSUER = "https://idp.example"
 
 PLUGIN = """
+@hookimpl
+def plugin_manifest():
+    return PluginManifest(id="acme", title="acme", contract="1.0", handed_over=("notes",))
+
 TABLE = Permission("acme:table:read", "Read tables", roles=("data-engineer",), scoped=True)
 SECRET = Permission("acme:secret:read", "Read secrets")
 rows = {"nyc_taxi": ["trips"], "nyc_bikes": ["rides"], "payroll": ["salaries"]}
@@ -96,7 +100,7 @@ async def open_house(url: str, tmp_path: Path, write_plugin: WritePlugin) -> Asy
 
         async def open_one(more: str = "", **settings: Any) -> PortalUnderTest:
             if not candidates:
-                candidates.append(write_plugin("acme", PLUGIN + more))
+                candidates.append(write_plugin("acme", PLUGIN + more, manifest=False))
             given = {"database": {"url": url}, **settings}
             return await stack.enter_async_context(portal_for(tmp_path / "portal", given, candidates))
 

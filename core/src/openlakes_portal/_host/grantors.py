@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from openlakes_portal._host.decisions import Decisions
 from openlakes_portal._rbac.administration import MANAGE
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.identity_tables import people
+from openlakes_portal._store.names import names_of
 from openlakes_portal.spi import Unavailable
 
 
@@ -58,19 +55,3 @@ class Grantors:
 def _person(kind: Literal["owner", "person"], key: str, names: dict[str, tuple[str, str]]) -> Grantor:
     username, name = names.get(key, (None, key.partition("#")[2] or key))
     return Grantor(kind, name, username)
-
-
-async def names_of(connection: AsyncConnection, keys: set[str]) -> dict[str, tuple[str, str]]:
-    """User name and name of people by `issuer#subject` or by user name; those who were never seen are left out."""
-    pairs = [tuple(key.split("#", 1)) for key in keys if "#" in key]
-    plain = [key for key in keys if "#" not in key]
-    found: dict[str, tuple[str, str]] = {}
-    columns = (people.c.issuer, people.c.subject, people.c.username, people.c.name)
-    if pairs:
-        query = select(*columns).where(tuple_(people.c.issuer, people.c.subject).in_(pairs))
-        for row in await connection.execute(query):
-            found[f"{row.issuer}#{row.subject}"] = (row.username, row.name)
-    if plain:
-        for row in await connection.execute(select(*columns).where(people.c.username.in_(plain))):
-            found[row.username] = (row.username, row.name)
-    return found

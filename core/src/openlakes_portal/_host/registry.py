@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from openlakes_portal._host.contribution import Contribution
 from openlakes_portal._host.journal import label
 from openlakes_portal._host.records import PluginRecord, StageFailed
@@ -12,6 +14,8 @@ from openlakes_portal._rbac.policy import Policy, build_policy, holds_somewhere
 from openlakes_portal._settings.model import RoleBinding
 from openlakes_portal.spi import Action, Permission, Principal, Public, SearchProvider, SignedIn
 from openlakes_portal.spi.access import Access
+
+log = structlog.get_logger("decisions")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,13 @@ def may(principal: Principal | None, access: Access) -> bool:
         return True
     if principal is None:
         return False
-    return isinstance(access, SignedIn) or holds_somewhere(principal, access)
+    if isinstance(access, SignedIn):
+        return True
+    try:
+        return holds_somewhere(principal, access)
+    except Exception as error:
+        log.error("whether somebody may could not be decided: no", permission=access.name, error=repr(error))
+        return False
 
 
 def cross_check(contribution: Contribution, others: Iterable[Contribution]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from openlakes_portal._store.clock import now, sortable_id
 from openlakes_portal._store.database import Database
+from openlakes_portal._store.names import names_of
 from openlakes_portal._store.tables import documents
 from openlakes_portal.spi import BadRequest, Conflict, Document, InvalidInput, Listing, NotFound, PreconditionFailed
 
@@ -34,7 +36,8 @@ class StoredDocuments:
         """The document, or None."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(documents).where(self._here, documents.c.id == id))).first()
-        return _document(row) if row else None
+            names = await names_of(connection, {row.owner}) if row else {}
+        return _document(row, names) if row else None
 
     async def create(self, data: dict[str, Any], *, owner: str, id: str | None = None) -> Document:
         """A new document."""
@@ -79,7 +82,9 @@ class StoredDocuments:
             )
             if changed.rowcount != 1:
                 raise PreconditionFailed("Somebody else changed it meanwhile.")
-        return Document(id, row.owner, row.version + 1, row.created_at, moment, data)
+            names = await names_of(connection, {row.owner})
+        name = names[row.owner][0] if row.owner in names else None
+        return Document(id, row.owner, row.version + 1, row.created_at, moment, data, name)
 
     async def delete(self, id: str, *, expected_version: int | None = None) -> bool:
         """Remove it."""
@@ -109,8 +114,9 @@ class StoredDocuments:
         order = documents.c.sequence.desc() if newest_first else documents.c.sequence
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(order).limit(limit + 1))).all()
+            names = await names_of(connection, {row.owner for row in rows})
         following = rows[limit - 1].sequence if len(rows) > limit else None
-        return Listing([_document(row) for row in rows[:limit]], following)
+        return Listing([_document(row, names) for row in rows[:limit]], following)
 
     async def prune(self, *, owner: str, keep: int) -> int:
         """Remove the oldest of an owner beyond `keep`."""
@@ -132,8 +138,9 @@ class StoredDocuments:
             return gone.rowcount
 
 
-def _document(row: Row[Any]) -> Document:
-    return Document(row.id, row.owner, row.version, row.created_at, row.updated_at, row.data)
+def _document(row: Row[Any], names: Mapping[str, tuple[str, str]]) -> Document:
+    name = names[row.owner][0] if row.owner in names else None
+    return Document(row.id, row.owner, row.version, row.created_at, row.updated_at, row.data, name)
 
 
 def _check_version(row: Row[Any], expected: int | None) -> None:

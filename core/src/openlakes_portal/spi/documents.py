@@ -12,7 +12,8 @@ from openlakes_portal.spi.http import Listing
 
 @dataclass(frozen=True)
 class Document:
-    """A stored document: `owner` is `Principal.identity` of who made it, `version` changes with each write."""
+    """A stored document: `owner` is `Principal.identity` of who made it or was given it, `owner_name` the user name of
+    that person now (None: never seen here), `version` changes with each write."""
 
     id: str
     owner: str
@@ -20,6 +21,7 @@ class Document:
     created_at: datetime
     updated_at: datetime
     data: dict[str, Any]
+    owner_name: str | None = None
 
 
 class Documents(Protocol):

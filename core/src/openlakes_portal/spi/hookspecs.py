@@ -47,6 +47,8 @@ class PluginManifest:
     docs: str | None = None
     upstream_versions: tuple[str, ...] = ()
     description: str = ""
+    handed_over: tuple[str, ...] = ()
+    """Collections of documents that go to somebody else when their owner leaves."""
 
 
 @hookspec

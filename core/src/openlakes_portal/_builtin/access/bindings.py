@@ -19,12 +19,12 @@ from openlakes_portal._builtin.access.views import (
     binding_view,
     preview_view,
 )
-from openlakes_portal._host.grantors import names_of
 from openlakes_portal._rbac.administration import Preview
 from openlakes_portal._rbac.book import REQUESTED, binding_of
 from openlakes_portal._rbac.policy import Binding, Policy
 from openlakes_portal._store.clock import now, sortable_id
 from openlakes_portal._store.identity_tables import role_bindings
+from openlakes_portal._store.names import names_of
 from openlakes_portal.spi import Conflict, FieldError, InvalidInput, Listing, NotFound, Reply, Request, Route
 
 if TYPE_CHECKING:
