@@ -300,6 +300,21 @@ def test_the_editor_draws_its_lines_under_the_strict_policy(dana: chromium.Tab) 
     dana.check_faults()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_kind_of_word_in_the_editor_can_be_read(theme: str, demo: Demo, launched: Browser) -> None:
+    """On the line at the cursor, which has a ground of its own, on others, and in a selection."""
+    line = """SELECT count(*), 42, 1.5e3, 'text', CAST("x" AS integer), :name FROM a.b WHERE c >= 7 AND TRUE -- 2013"""
+    with chromium.tab(launched, demo.address, theme=theme) as opened:
+        opened.sign_in("data-engineer")
+        open_workbench(opened, f"{line}\n/* 1 */\n{line}")
+        number = opened.page.locator(".monaco-editor .view-line span", has_text=re.compile(r"^42$")).first
+        expect(number).to_be_visible()
+        opened.check_axe()
+        opened.page.keyboard.press("Control+A")
+        opened.check_axe()
+        opened.check_faults()
+
+
 def test_the_palette_finds_pages_tables_and_actions(dana: chromium.Tab) -> None:
     page = dana.page
     page.keyboard.press("Control+K")
