@@ -134,7 +134,7 @@ async def test_the_owner_of_a_thing_decides_about_it_and_nothing_else(open_house
     olga, anna = await enter(house, someone("olga")), await enter(house, someone("anna"))
     hers = {"permission": "acme:table:read", "resource": "catalog=lakehouse/schema=nyc_taxi"}
     made = await ask(anna, **hers)
-    assert made["grantors"][0] == {"kind": "owner", "name": "Olga", "username": "olga"}
+    assert made["grantors"][0] == {"kind": "owner", "name": "its owner", "username": None}
     for other in (
         {**hers, "resource": "catalog=lakehouse/schema=payroll"},
         {**hers, "resource": "catalog=lakehouse/schema=*"},
@@ -142,6 +142,12 @@ async def test_the_owner_of_a_thing_decides_about_it_and_nothing_else(open_house
     ):
         foreign = await ask(anna, **other)
         assert (await decide(olga, foreign)).status_code == 404
+    for resource in (hers["resource"], "catalog=lakehouse/schema=no-such"):
+        query = {"permission": "acme:table:read", "resource": resource}
+        explained = (await anna.get("/api/access/explain", params=query)).json()
+        assert explained["grantors"][0]["name"] == "its owner", "it does not tell whether the thing is there"
+    explained = (await house.signed_in("platform-admin").get("/api/access/explain", params=hers)).json()
+    assert explained["grantors"][0] == {"kind": "owner", "name": "Olga", "username": "olga"}
     inbox = (await olga.get("/api/access/requests?box=inbox&limit=1")).json()
     assert ([r["id"] for r in inbox["items"]], inbox["next_cursor"]) == ([made["id"]], None)
     assert (await anna.get(f"{API}/tables/nyc_taxi")).status_code == 403

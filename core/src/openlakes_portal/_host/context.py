@@ -13,6 +13,7 @@ from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.sessions import Sessions
 from openlakes_portal._host.bridge import BridgedDocuments, on_loop
 from openlakes_portal._host.exchange import Exchange
+from openlakes_portal._host.sharing import PluginShares, SharingTools
 from openlakes_portal._host.upstreams import HttpUpstreamClient
 from openlakes_portal._http.request_id import current_request_id
 from openlakes_portal._store.database import Database
@@ -48,6 +49,7 @@ class Runtime:
     sessions: Sessions | None = None
     issuer: Issuer | None = None
     decisions: "Decisions | None" = None
+    sharing: SharingTools | None = None
     services: list[Service] = field(default_factory=list)
 
 
@@ -120,6 +122,11 @@ class PluginContext:
         """The same, and `NotAllowed` where the answer is no."""
         if not (await self.decide(principal, permission, resource)).allowed:
             raise refused(permission, resource)
+
+    @property
+    def shares(self) -> PluginShares:
+        """Sharing of this plugin's things."""
+        return PluginShares(self._plugin_id, lambda: self._runtime.sharing)
 
     def documents(self, collection: str) -> Documents:
         """A collection of the plugin's own records."""

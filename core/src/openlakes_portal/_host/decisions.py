@@ -45,6 +45,7 @@ class Decisions:
         self._clock = clock
         self._lanes: Mapping[str, Lane] = {}
         self._bound: dict[str, list[_Bound]] = {}
+        self._owners: dict[str, list[_Bound]] = {}
         self._asked: dict[_Key, tuple[float, asyncio.Task[DecisionStep]]] = {}
         self._applied: dict[str, tuple[float, Session, Session]] = {}
         self._kept = 1.0
@@ -52,7 +53,15 @@ class Decisions:
     def open(self, contributions: tuple[Contribution, ...], lanes: Mapping[str, Lane]) -> None:
         """From now on these plugins' deciders are asked."""
         self._lanes = lanes
-        self._bound = {c.id: [_Bound(c.id, d) for d in c.deciders] for c in contributions if c.deciders}
+        self._bound = {}
+        self._owners = {}
+        for contribution in contributions:
+            for decider in contribution.deciders:
+                bound = _Bound(contribution.id, decider)
+                if decider.decide is not None:
+                    self._bound.setdefault(contribution.id, []).append(bound)
+                if decider.owner is not None:
+                    self._owners.setdefault(contribution.id, []).append(bound)
         self._kept = min((b.decider.cache_seconds for bound in self._bound.values() for b in bound), default=1.0)
 
     async def decide(self, principal: Principal, permission: str, resource: str | None = None) -> Decision:
@@ -68,13 +77,16 @@ class Decisions:
         decision = from_bindings(self._book.current, identity, permission, resource, moment)
         return await self._judged(principal, decision)
 
+    def knows_owners(self, permission: str) -> bool:
+        """Whether the permission's plugin says whose things are."""
+        return permission.partition(":")[0] in self._owners
+
     async def owner(self, permission: str, resource: str | None) -> str | None:
         """Whose a resource is, as the permission's plugin says. One that cannot say has no owner."""
         if resource is None:
             return None
-        for bound in self._bound.get(permission.partition(":")[0], ()):
-            if bound.decider.owner is None:
-                continue
+        for bound in self._owners.get(permission.partition(":")[0], ()):
+            assert bound.decider.owner is not None
             try:
                 lane = self._lanes[bound.plugin]
                 found = await lane.run(bound.decider.owner, resource, seconds=bound.decider.timeout)
@@ -161,6 +173,7 @@ class Decisions:
     async def _ask(self, bound: _Bound, question: Question) -> DecisionStep:
         """A decider's word; whatever goes wrong is a refusal that names it."""
         seconds = bound.decider.timeout
+        assert bound.decider.decide is not None
         try:
             verdict = await self._lanes[bound.plugin].run(bound.decider.decide, question, seconds=seconds)
             if verdict is None:

@@ -29,11 +29,12 @@ class Grantors:
         self._book = book
         self._decisions = decisions
 
-    async def of(self, permission: str, resource: str | None = None) -> list[Grantor]:
+    async def of(self, permission: str, resource: str | None = None, *, names_owner: bool = False) -> list[Grantor]:
         """The owner first, then people, then groups; those who are disabled are left out. Where names cannot be looked
-        up, the list goes without them."""
+        up, the list goes without them. Unless `names_owner`, the owner is there without a name, and is there as well
+        where the thing does not exist: who may not see a thing does not learn from this whether it is there."""
         policy, moment = self._book.current, now()
-        owner = await self._decisions.owner(permission, resource)
+        owner = await self._decisions.owner(permission, resource) if names_owner else None
         groups, subjects = set(), set()
         for binding in policy.bindings:
             if binding.resource is None and binding.in_force(moment) and MANAGE in policy.held_by(binding.role):
@@ -48,6 +49,8 @@ class Grantors:
         except Unavailable:
             names = {}
         found = [_person("owner", owner, names)] if owner and owner not in policy.disabled else []
+        if not names_owner and resource is not None and self._decisions.knows_owners(permission):
+            found = [Grantor("owner", "its owner")]
         found += [_person("person", subject, names) for subject in sorted(subjects) if subject != owner]
         return found + [Grantor("group", group) for group in sorted(groups)]
 

@@ -24,6 +24,7 @@ from openlakes_portal._host.loader import Loader, LoadLimits, NoSettings, failur
 from openlakes_portal._host.monitor import HealthMonitor
 from openlakes_portal._host.records import PluginRecord, StageFailed
 from openlakes_portal._host.registry import Registry, cross_check, freeze
+from openlakes_portal._host.sharing import SharingTools
 from openlakes_portal._http import metrics
 from openlakes_portal._http.request_id import current_request_id
 from openlakes_portal._rbac.administration import Administration
@@ -117,6 +118,7 @@ class Portal:
         self.book = PolicyBook(self.database, freeze(contributions, records, bindings).policy, self.signals)
         self.decisions = self.runtime.decisions = Decisions(self.book)
         self.administration = Administration(self.database, self.book, self.signals)
+        self.runtime.sharing = SharingTools(asyncio.get_running_loop(), self.database, self.administration)
         self.grantors = Grantors(self.database, self.book, self.decisions)
         self.sessions = Sessions(self.database, self.book, self.settings.auth.session, self.keyring, self.signals)
         await self.signals.start()

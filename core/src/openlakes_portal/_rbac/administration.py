@@ -88,6 +88,14 @@ class Administration:
         await self._book.load()
         return found[0]
 
+    async def narrow(self, apply: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Apply a change of bindings with a filter, which no admin stands by: nothing is compared."""
+        async with self._database.write() as connection:
+            result = await apply(connection)
+            await self._signals.send(connection, SIGNAL)
+        await self._book.load()
+        return result
+
 
 async def _people(connection: AsyncConnection) -> list[Identity]:
     columns = (people.c.issuer, people.c.subject, people.c.username, people.c.name, people.c.email, people.c.groups)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from openlakes_portal._rbac.policy import Binding, Policy, closure
+from openlakes_portal._rbac.policy import Binding, Origin, Policy, closure
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.identity_tables import people, role_bindings, roles
@@ -19,6 +19,8 @@ from openlakes_portal._store.signals import Signals
 SIGNAL = "policy"
 REQUESTED = "request "
 """How the reason of a binding begins that an access request led to; its id follows."""
+SHARED = "shared by "
+"""How the reason of a binding begins by which somebody shares a thing of theirs."""
 LONGEST_WAIT = 86_400.0
 log = structlog.get_logger("policy")
 
@@ -107,9 +109,15 @@ def binding_of(row: Row[Any]) -> Binding:
         subject=row.subject,
         resource=row.resource,
         expires_at=row.expires_at,
-        origin="request" if row.reason.startswith(REQUESTED) else "console",
+        origin=_origin(row.reason),
         reason=row.reason,
         created_by=row.created_by,
         created_at=row.created_at,
         version=row.version,
     )
+
+
+def _origin(reason: str) -> Origin:
+    if reason.startswith(REQUESTED):
+        return "request"
+    return "share" if reason.startswith(SHARED) else "console"

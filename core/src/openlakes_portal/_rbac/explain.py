@@ -33,8 +33,8 @@ def from_bindings(
             return final("resource", f"The resource cannot be read: {error}.")
     chain: list[DecisionStep] = []
     deciding: Binding | None = None
-    for binding in policy.bindings:
-        if not binding.covers(identity) or permission not in policy.held_by(binding.role):
+    for binding in policy.all_of(identity):
+        if permission not in policy.held_by(binding.role):
             continue
         step = _step(policy, binding, permission, resource, at)
         chain.append(step)

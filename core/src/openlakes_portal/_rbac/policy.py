@@ -17,7 +17,7 @@ from openlakes_portal.spi import ROLES, Permission, Principal, ScopedGrant
 
 ADMIN_ROLE = "platform-admin"
 DEMO = "urn:openlakes:demo#"
-Origin = Literal["settings", "demo", "console", "request"]
+Origin = Literal["settings", "demo", "console", "request", "share"]
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,16 @@ class Policy:
             found.setdefault(_holder(binding), []).append(binding)
         return found
 
+    def all_of(self, identity: Identity) -> list[Binding]:
+        """Bindings for this person, also those that have ended, those from the settings first."""
+        found = [b for holder in holders(identity) for b in self._by_holder.get(holder, ())]
+        return sorted(found, key=lambda b: (b.origin not in ("settings", "demo"), b.id))
+
     def bindings_of(self, identity: Identity, at: datetime) -> list[Binding]:
         """Bindings in force for this person whose role exists, as they stand in the policy."""
         if identity.key in self.disabled:
             return []
-        found = [b for holder in holders(identity) for b in self._by_holder.get(holder, ())]
-        return sorted((b for b in found if b.in_force(at) and self.held_by(b.role)), key=lambda b: b.id)
+        return [b for b in self.all_of(identity) if b.in_force(at) and self.held_by(b.role)]
 
     def held_by(self, role: str) -> frozenset[str]:
         """What a role, or the permission of that name, holds; nothing for a name that is neither."""

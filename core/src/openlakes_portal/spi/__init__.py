@@ -66,6 +66,7 @@ from openlakes_portal.spi.services import (
     Service,
     StoredObject,
 )
+from openlakes_portal.spi.sharing import Share, Shares
 from openlakes_portal.spi.sql import (
     QueryError,
     QueryStatus,
@@ -153,6 +154,8 @@ __all__ = [
     "SecretStore",
     "Section",
     "Service",
+    "Share",
+    "Shares",
     "SignedIn",
     "Slot",
     "SlotContent",

@@ -10,6 +10,7 @@ from openlakes_portal.spi.access import Permission, Principal
 from openlakes_portal.spi.decisions import Decision
 from openlakes_portal.spi.documents import Documents
 from openlakes_portal.spi.identity import UpstreamCredential
+from openlakes_portal.spi.sharing import Shares
 from openlakes_portal.spi.upstream import UpstreamClient
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel, covariant=True)
@@ -67,6 +68,10 @@ class Context(Protocol, Generic[SettingsT]):
     async def require(self, principal: Principal, permission: Permission, resource: str | None = None) -> None:
         """The same, and `NotAllowed` where the answer is no. For something whose existence is not to be told, ask
         `decide` and raise the `NotFound` that an absent one gets."""
+
+    @property
+    def shares(self) -> Shares:
+        """Sharing of the plugin's things with groups and people."""
 
     def documents(self, collection: str) -> Documents:
         """A collection of the plugin's own records."""

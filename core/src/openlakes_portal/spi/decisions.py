@@ -40,13 +40,13 @@ class Decider:
     """Decides about permissions of its own plugin, and is never asked about others.
 
     `decide` answers within `timeout` seconds (at most 5), or returns None where it has no opinion. It runs in the
-    plugin's lane, as searches do. Its answers are kept for `cache_seconds` (0 to 1), which bounds how late a change is
-    seen. `owner` says whose a resource is (`Principal.identity`), None where it knows of none: owners may grant access
-    to what is theirs.
+    plugin's lane, as searches do; without it the decider only knows owners. Its answers are kept for `cache_seconds`
+    (0 to 1), which bounds how late a change is seen. `owner` says whose a resource is (`Principal.identity`), None
+    where it knows of none: owners may grant access to what is theirs.
     """
 
     name: str
-    decide: Callable[[Question], Awaitable[Verdict | None]]
+    decide: Callable[[Question], Awaitable[Verdict | None]] | None = None
     owner: Callable[[str], Awaitable[str | None]] | None = None
     timeout: float = 0.5
     cache_seconds: float = 1.0

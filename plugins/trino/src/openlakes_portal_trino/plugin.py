@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from openlakes_portal.spi import (
     AuditEventType,
     Context,
+    Decider,
     HealthCheck,
     Module,
     NavEntry,
@@ -29,6 +30,7 @@ from openlakes_portal_trino.routes.access import PERMISSIONS, RUN
 from openlakes_portal_trino.routes.catalog import catalog_routes
 from openlakes_portal_trino.routes.queries import query_routes
 from openlakes_portal_trino.routes.saved import saved_routes
+from openlakes_portal_trino.saved.service import COLLECTION, SavedQueries
 from openlakes_portal_trino.settings import Settings
 from openlakes_portal_trino.workspace import workspace
 
@@ -43,6 +45,7 @@ def plugin_manifest() -> PluginManifest:
         owner="OpenLakes",
         upstream_versions=("Trino 470-480", "DuckDB 1.5"),
         description="Query the lakehouse as yourself: Trino, or DuckDB over Iceberg where there is no Trino.",
+        handed_over=(COLLECTION,),
     )
 
 
@@ -56,6 +59,12 @@ def settings_model() -> type[Settings]:
 def register_permissions(context: Context[Settings]) -> list[Permission]:
     """What one may be allowed to do."""
     return PERMISSIONS
+
+
+@hookimpl
+def register_deciders(context: Context[Settings]) -> list[Decider]:
+    """Whose a saved query is: its owner may grant access to it."""
+    return [Decider("saved-queries", owner=SavedQueries(context).owner)]
 
 
 @hookimpl

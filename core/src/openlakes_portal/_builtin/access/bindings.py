@@ -20,7 +20,7 @@ from openlakes_portal._builtin.access.views import (
     preview_view,
 )
 from openlakes_portal._rbac.administration import Preview
-from openlakes_portal._rbac.book import REQUESTED, binding_of
+from openlakes_portal._rbac.book import REQUESTED, SHARED, binding_of
 from openlakes_portal._rbac.policy import Binding, Policy
 from openlakes_portal._store.clock import now, sortable_id
 from openlakes_portal._store.identity_tables import role_bindings
@@ -51,8 +51,7 @@ def binding_routes(portal: "Portal") -> list[Route]:
 
     async def make(request: Request, query: Tried, body: NewBinding) -> Reply[BindingChanged]:
         """Give a role or a permission to a group or to somebody"""
-        if body.reason.startswith(REQUESTED):
-            raise InvalidInput(f"A reason that begins with {REQUESTED!r} is what a granted request leaves behind.")
+        _check_reason(body.reason)
         values = new_binding(portal.book.current, **body.model_dump(), created_by=request.principal.identity)
 
         async def apply(connection: AsyncConnection) -> Binding:
@@ -69,6 +68,7 @@ def binding_routes(portal: "Portal") -> list[Route]:
         """Change until when and for what a binding holds"""
         sent = body.model_dump(exclude_unset=True)
         check_end(sent.get("expires_at"))
+        _check_reason(body.reason)
 
         async def apply(connection: AsyncConnection) -> Binding:
             row = await _editable(portal, connection, request.path("binding"))
@@ -102,6 +102,13 @@ def binding_routes(portal: "Portal") -> list[Route]:
         Route("PATCH", at, alter, manage, audit="core.binding.change", audit_object="binding"),
         Route("DELETE", at, remove, manage, audit="core.binding.delete", audit_object="binding"),
     ]
+
+
+def _check_reason(reason: str | None) -> None:
+    """A reason tells where a binding comes from; nobody writes what a granted request or a share leaves behind."""
+    if reason is not None and reason.startswith((REQUESTED, SHARED)):
+        wrong = FieldError("/reason", f"must not begin with {REQUESTED!r} or {SHARED!r}")
+        raise InvalidInput("That reason is one of the portal's own.", errors=(wrong,))
 
 
 def new_binding(

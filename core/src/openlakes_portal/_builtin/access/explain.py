@@ -99,7 +99,7 @@ def explain_routes(portal: "Portal") -> list[Route]:
             async with portal.database.read() as connection:
                 identity = identity_in(await person(connection, query.subject))
             decision = await portal.decisions.explain(identity, query.permission, query.resource)
-        grantors = await portal.grantors.of(query.permission, query.resource)
+        grantors = await portal.grantors.of(query.permission, query.resource, names_owner=asker.may(may_do.ACCESS_READ))
         return Explanation(
             subject=identity.key,
             username=identity.username,

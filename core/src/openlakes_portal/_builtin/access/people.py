@@ -39,7 +39,7 @@ class RoleHeld(BaseModel):
     role: str
     kind: Literal["role", "permission"]
     binding: str
-    origin: Literal["settings", "demo", "console", "request"]
+    origin: Literal["settings", "demo", "console", "request", "share"]
     by: Literal["group", "subject"]
     group: str | None
     resource: str | None

@@ -115,7 +115,7 @@ class BindingView(BaseModel):
     resource: str | None
     expires_at: datetime | None
     ended: bool
-    origin: Literal["settings", "demo", "console", "request"]
+    origin: Literal["settings", "demo", "console", "request", "share"]
     read_only: bool
     reason: str
     created_by: str

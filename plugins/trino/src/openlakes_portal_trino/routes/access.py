@@ -16,4 +16,7 @@ SHARE = Permission(
 READ_ALL = Permission(
     "trino:query:read-all", "See who ran which statement (never the results)", implies=("trino:query:run",)
 )
-PERMISSIONS = [RUN, SHARE, READ_ALL]
+READ_SAVED = Permission(
+    "trino:saved-query:read", "Read saved queries of others: all of them, or those that are shared", scoped=True
+)
+PERMISSIONS = [RUN, SHARE, READ_ALL, READ_SAVED]

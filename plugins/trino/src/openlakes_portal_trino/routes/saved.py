@@ -1,8 +1,9 @@
 """Saved queries."""
 
-from openlakes_portal.spi import BadRequest, Listing, NotAllowed, Reply, Request, Route
-from openlakes_portal_trino.routes.access import RUN, SHARE
-from openlakes_portal_trino.saved.service import NewSavedQuery, SavedQuery, SavedQueryChange
+from openlakes_portal.spi import BadRequest, Listing, NotAllowed, NotFound, Reply, Request, Route
+from openlakes_portal_trino.routes.access import READ_SAVED, RUN, SHARE
+from openlakes_portal_trino.saved.service import NewSavedQuery, SavedQuery, SavedQueryChange, resource
+from openlakes_portal_trino.saved.sharing import NewShare, ShareView, share_view
 from openlakes_portal_trino.workspace import Workspace
 
 
@@ -32,7 +33,30 @@ def saved_routes(workspace: Workspace) -> list[Route]:
         await saved.delete(request.principal, request.path("id"), _version(request))
         return Reply(None, status=204)
 
+    async def shares(request: Request) -> Listing[ShareView]:
+        query = await saved.own(request.principal, request.path("id"))
+        return Listing([share_view(share) for share in await context.shares.of(READ_SAVED, resource(query.id))])
+
+    async def share(request: Request, body: NewShare) -> Reply[ShareView]:
+        query = await saved.own(request.principal, request.path("id"))
+        made = await context.shares.add(request.principal, READ_SAVED, resource(query.id), **body.model_dump())
+        location = f"/api/plugins/{context.plugin_id}/saved-queries/{query.id}/shares/{made.id}"
+        return Reply(share_view(made), status=201, location=location)
+
+    async def unshare(request: Request) -> Reply[None]:
+        query = await saved.own(request.principal, request.path("id"))
+        if not await context.shares.remove(READ_SAVED, resource(query.id), request.path("share")):
+            raise NotFound("There is no such share.")
+        return Reply(None, status=204)
+
+    one = "saved-queries/{id}/shares"
+    sharing = [
+        Route("GET", one, shares, access=RUN, summary="With whom my saved query is shared"),
+        Route("POST", one, share, access=SHARE, summary="Share my saved query", status=201, audit_object="id"),
+        Route("DELETE", f"{one}/{{share}}", unshare, access=RUN, summary="Take a share back", audit_object="id"),
+    ]
     return [
+        *sharing,
         Route("GET", "saved-queries", listing, access=RUN, summary="Saved queries that I may see"),
         Route("POST", "saved-queries", create, access=RUN, summary="Save a query", status=201),
         Route("GET", "saved-queries/{id}", get, access=RUN, summary="A saved query"),

@@ -1,4 +1,5 @@
-"""Saved queries. A person sees their own, the shared ones of others and the site's; only the owner changes one."""
+"""Saved queries. A person sees their own, those that others share with everybody or with them, and the site's; only the
+owner changes one."""
 
 from datetime import datetime
 from typing import Literal
@@ -14,12 +15,15 @@ from openlakes_portal.spi import (
     NotFound,
     PreconditionFailed,
     Principal,
+    resource_of,
 )
 from openlakes_portal.spi.context import Context
 from openlakes_portal.spi.sql import Scalar
+from openlakes_portal_trino.routes.access import READ_SAVED
 from openlakes_portal_trino.settings import SavedQuerySettings, Settings
 
 COLLECTION = "saved-queries"
+KIND = "saved-query"
 PAGE = 500
 MOST_OWN = 200
 """Saved queries of one person: everybody's list is read as a whole."""
@@ -75,7 +79,7 @@ class SavedQueries:
 
     async def visible(self, principal: Principal) -> list[SavedQuery]:
         """Own ones first, then shared ones, then the site's; within each by name."""
-        found = [query for document in await self._all() if (query := _seen(document, principal)) is not None]
+        found = [query for document in await self._all() if (query := await self._listed(document, principal))]
         order = {"own": 0, "shared": 1, "site": 2}
         return sorted([*found, *self._of_site()], key=lambda query: (order[query.origin], query.name.lower()))
 
@@ -86,9 +90,30 @@ class SavedQueries:
                 return query
         document = await self._documents.get(id)
         query_seen = _seen(document, principal) if document is not None else None
-        if query_seen is None:
+        if query_seen is not None:
+            return query_seen
+        if document is None or not (await self._context.decide(principal, READ_SAVED, resource(id))).allowed:
             raise NotFound("There is no such saved query.")
-        return query_seen
+        return _view(document, "shared")
+
+    async def owner(self, resource: str) -> str | None:
+        """Whose a saved query is, by its resource."""
+        key, _, id = resource.partition("=")
+        document = await self._documents.get(id) if key == KIND else None
+        return document.owner if document is not None else None
+
+    async def own(self, principal: Principal, id: str) -> SavedQuery:
+        """One's own. Raises `NotFound`, `NotAllowed`, `Conflict`."""
+        return await self._own(principal, id)
+
+    async def _listed(self, document: Document, principal: Principal) -> SavedQuery | None:
+        """As `get`, but somebody who may read all of them finds in their list what is meant for them, no more."""
+        query = _seen(document, principal)
+        if query is not None or not any(READ_SAVED.name in grant.permissions for grant in principal.scoped):
+            return query
+        decision = await self._context.decide(principal, READ_SAVED, resource(document.id))
+        meant = not principal.may(READ_SAVED) or any(grant.filter == decision.resource for grant in principal.scoped)
+        return _view(document, "shared") if decision.allowed and meant else None
 
     async def create(self, principal: Principal, new: NewSavedQuery) -> SavedQuery:
         """A new one of this person's."""
@@ -114,7 +139,8 @@ class SavedQueries:
     async def delete(self, principal: Principal, id: str, version: int | None) -> None:
         """Remove one's own."""
         await self._own(principal, id)
-        await self._documents.delete(id, expected_version=version)
+        if await self._documents.delete(id, expected_version=version):
+            await self._context.shares.clear(READ_SAVED, resource(id))
 
     async def _own(self, principal: Principal, id: str) -> SavedQuery:
         query = await self.get(principal, id)
@@ -142,6 +168,11 @@ class SavedQueries:
         return self._context.documents(COLLECTION)
 
 
+def resource(id: str) -> str:
+    """A saved query as what a permission is asked about."""
+    return resource_of(**{KIND: id})
+
+
 def _seen(document: Document, principal: Principal) -> SavedQuery | None:
     if document.owner == principal.identity:
         return _view(document, "own")
@@ -153,7 +184,7 @@ def _view(document: Document, origin: Literal["own", "shared"]) -> SavedQuery:
     return SavedQuery(
         **stored.model_dump(by_alias=True, exclude={"username"}),
         id=document.id,
-        owner=stored.username,
+        owner=document.owner_name or stored.username,
         origin=origin,
         version=document.version,
         created_at=document.created_at,
