@@ -20,6 +20,8 @@ async def test_a_role_of_ones_own(house: PortalUnderTest) -> None:
     tried = await admin.post("/api/roles?dry_run=true", json=role)
     assert (tried.status_code, tried.json()["dry_run"]) == (200, True)
     assert (await admin.get("/api/roles/thing-reader")).status_code == 404, "a trial leaves nothing behind"
+    records = (await admin.get("/api/audit?action=core.role.create")).json()["items"]
+    assert [record["details"] for record in records] == [{"dry_run": "true"}] * 2, "and is told from the real thing"
     made = await admin.post("/api/roles", json=role)
     assert made.status_code == 201
     assert (await admin.post("/api/roles", json=role)).status_code == 409
@@ -77,7 +79,7 @@ async def test_bindings_of_the_settings_are_shown_and_cannot_be_changed(open_hou
     items = (await admin.get("/api/role-bindings?group=staff")).json()["items"]
     assert [(b["id"], b["origin"], b["read_only"]) for b in items] == [("settings.0", "settings", True)]
     for method in ("PATCH", "DELETE"):
-        sent = {"json": {}} if method == "PATCH" else {}
+        sent: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
         answer = await admin.request(method, "/api/role-bindings/settings.0", headers={"if-match": '"0"'}, **sent)
         assert answer.status_code == 409
         assert "rbac.role_bindings" in answer.json()["remedy"]

@@ -46,7 +46,7 @@ def register_deciders(context):
 def _state(house: PortalUnderTest) -> dict[str, object]:
     contribution = house.app.portal.registry.contribution("acme")
     assert contribution is not None
-    found: dict[str, object] = contribution.deciders[0].decide.__globals__["state"]  # type: ignore[attr-defined]
+    found: dict[str, object] = getattr(contribution.deciders[0].decide, "__globals__")["state"]  # noqa: B009
     return found
 
 
@@ -161,6 +161,6 @@ def test_what_is_no_decider_does_not_construct() -> None:
         return None
 
     Decider("x", decide, timeout=5, cache_seconds=1)
-    for wrong in ({"timeout": 0.0}, {"timeout": 6.0}, {"cache_seconds": 2.0}, {"cache_seconds": -1.0}):
+    for timeout, kept in ((0.0, 1.0), (6.0, 1.0), (1.0, 2.0), (1.0, -1.0)):
         with pytest.raises(ValueError, match="decider 'x'"):
-            Decider("x", decide, **wrong)
+            Decider("x", decide, timeout=timeout, cache_seconds=kept)

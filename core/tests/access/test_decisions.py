@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from openlakes_portal._rbac.policy import Identity, build_policy, restricted
 from openlakes_portal._rbac.resources import ResourceError, matches
@@ -267,3 +268,13 @@ async def test_a_warm_request_asks_the_database_nothing(house: PortalUnderTest) 
     for _ in range(100):
         assert (await anna.get(f"{API}/tables/nyc_taxi")).status_code == 200
     assert house.app.portal.database.queries - before <= 2, "the look for signals may fall into it, nothing else"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"resource": "nyc"}, {"resource": "a=1/a=2"}, {"expires_at": "2027-01-01T00:00:00"}, {"subject": "b"}]
+)
+def test_a_wrong_binding_in_the_settings_is_said_at_the_start(wrong: dict[str, str]) -> None:
+    right = {"role": "viewer", "group": "a", "resource": "schema=nyc_*", "expires_at": "2027-01-01T00:00:00Z"}
+    assert RoleBinding.model_validate(right).resource == "schema=nyc_*"
+    with pytest.raises(ValidationError):
+        RoleBinding.model_validate({**right, **wrong})

@@ -140,7 +140,8 @@ class EndpointRunner:
         if ran is not None:
             action = ran.action.event or ran.id
         principal = request.session.principal if request.session else None
-        return Entry(action, request.id, principal, target, request.address)
+        tried = {"dry_run": "true"} if getattr(arguments.get("query"), "dry_run", False) else {}
+        return Entry(action, request.id, principal, target, request.address, tried)
 
     async def record_denial(self, request: HttpRequest, error: NotAllowed) -> None:
         """A refusal, as an event."""

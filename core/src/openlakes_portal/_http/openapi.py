@@ -26,7 +26,23 @@ PROBLEM = {
         "detail": {"type": "string"},
         "request_id": {"type": "string"},
         "remedy": {"type": "string"},
-        "permission": {"type": "string"},
+        "permission": {"type": "string", "description": "What is missing"},
+        "resource": {"type": "string", "description": "For what it is missing"},
+        "decided_by": {"type": "string", "description": "Which rule said no"},
+        "reason": {"type": "string", "description": "Its words"},
+        "grantors": {
+            "type": "array",
+            "description": "Who can grant it",
+            "items": {
+                "type": "object",
+                "required": ["kind", "name", "username"],
+                "properties": {
+                    "kind": {"enum": ["owner", "person", "group"]},
+                    "name": {"type": "string"},
+                    "username": {"type": ["string", "null"]},
+                },
+            },
+        },
         "upstream": {"type": "string"},
         "errors": {
             "type": "array",
@@ -150,6 +166,11 @@ def _success(bound: BoundRoute, schemas: dict[str, Any]) -> dict[str, Any]:
                 },
             }
         answers[str(route.status)] = {"description": "Done", "content": {"application/json": {"schema": schema}}}
+        tried = endpoint.query is not None and "dry_run" in endpoint.query.model_fields
+        if route.method == "POST" and tried and not endpoint.path_parameters:
+            made = {"description": "Made", "content": {"application/json": {"schema": schema}}}
+            answers["200"] = {**made, "description": "What it would be (dry_run)"}
+            answers["201"] = made
         if route.method == "GET":
             answers["304"] = {"description": "Not changed since the version in If-None-Match"}
         return answers

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from openlakes_portal._rbac.resources import ResourceError, check_filter, matches
+from openlakes_portal._rbac.resources import ResourceError, matches
 from openlakes_portal._settings.model import RoleBinding
 from openlakes_portal.spi import ROLES, Permission, Principal, ScopedGrant
 
@@ -199,8 +199,6 @@ def build_policy(permissions: Iterable[Permission], bindings: tuple[RoleBinding,
 
 def _of_settings(number: int, binding: RoleBinding) -> Binding:
     demo = binding.subject is not None and binding.subject.startswith(DEMO)
-    if binding.resource is not None:
-        check_filter(binding.resource)
     return Binding(
         id=f"demo.{binding.role}" if demo else f"settings.{number}",
         role=binding.role,

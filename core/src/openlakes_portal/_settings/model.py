@@ -1,11 +1,12 @@
 """The tree of core's settings. Every field is described; docs/reference/settings.md is made from here."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from openlakes_portal._rbac.resources import check_filter
 
 
 class Section(BaseModel):
@@ -150,12 +151,14 @@ class RoleBinding(Section):
     group: str | None = Field(None, description="A group of the identity provider")
     subject: str | None = Field(None, description="One person: a user name, or issuer#subject")
     resource: str | None = Field(None, description="Only for resources that match this filter")
-    expires_at: datetime | None = Field(None, description="The binding ends by itself then (RFC 3339)")
+    expires_at: AwareDatetime | None = Field(None, description="The binding ends by itself then (RFC 3339)")
 
     @model_validator(mode="after")
     def _one_of(self) -> "RoleBinding":
         if (self.group is None) == (self.subject is None):
             raise ValueError("a role binding names either a group or a subject")
+        if self.resource is not None:
+            check_filter(self.resource)
         return self
 
 

@@ -298,7 +298,7 @@ def request_routes(portal: "Portal") -> list[Route]:
     anybody = SignedIn("everybody may ask; each sees their own requests and those that they may decide")
     at, audit = "access/requests/{request}", "core.access.request"
     return [
-        Route("POST", "access/requests", ask, anybody, audit=f"{audit}.make", audit_object="permission"),
+        Route("POST", "access/requests", ask, anybody, status=201, audit=f"{audit}.make", audit_object="permission"),
         Route("GET", "access/requests", listing, anybody),
         Route("GET", at, one, anybody),
         Route("POST", f"{at}/decision", decide, anybody, audit=f"{audit}.decide", audit_object="request"),
