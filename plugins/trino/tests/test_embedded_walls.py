@@ -218,8 +218,9 @@ async def test_lost_files_are_an_error_without_places_of_this_machine(
     table.append(catalog.load_table("nyc.secrets").scan().to_arrow())
     for task in table.scan().plan_files():
         Path(task.file.file_path.removeprefix("file://")).unlink()
-    catalog.engine.dispose()
     error = (await ask(make_engine(), "SELECT * FROM lab.lost")).status.error
+    catalog.drop_table("lab.lost")
+    catalog.engine.dispose()
     assert error.kind == "engine"
     assert SECRET_PLACE not in error.message
 
