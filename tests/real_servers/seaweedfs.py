@@ -69,7 +69,7 @@ def running(folder: Path) -> Iterator[S3Server]:
         "-volume.max=500",
         "-s3.autoCreateBucket=false",
     ]
-    command = [Path(sys.executable).with_name("weed"), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command: list[str | Path] = [Path(sys.executable).with_name("weed"), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     process = child.start(
         [*command, "-filer", "-s3", f"-s3.config={config}", *options], folder / "server.log", cwd=folder
     )
