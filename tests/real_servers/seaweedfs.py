@@ -69,7 +69,8 @@ def running(folder: Path) -> Iterator[S3Server]:
         "-volume.max=500",
         "-s3.autoCreateBucket=false",
     ]
-    command: list[str | Path] = [Path(sys.executable).with_name("weed"), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    options += [f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command: list[str | Path] = [Path(sys.executable).with_name("weed"), "server"]
     process = child.start(
         [*command, "-filer", "-s3", f"-s3.config={config}", *options], folder / "server.log", cwd=folder
     )
