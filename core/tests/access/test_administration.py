@@ -276,6 +276,12 @@ async def test_people_groups_and_who_may_do_what(house: PortalUnderTest) -> None
     holders = {p["username"]: p["permissions"] for p in matrix}
     assert set(holders) == {"bea_x", "platform-admin"}
     assert holders["bea_x"] == [{"permission": "acme:table:read", "resource": "schema=nyc_*"}]
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = (await admin.get(f"/api/access/matrix?limit=1{cursor and '&cursor='}{cursor}")).json()
+        paged += [p["username"] for p in page["items"]]
+        cursor = page["next_cursor"]
+    assert paged == ["anna", "bea_x", "platform-admin"]
     assert (await admin.get("/api/users/nobody")).status_code == 404
 
 

@@ -278,3 +278,28 @@ def test_a_wrong_binding_in_the_settings_is_said_at_the_start(wrong: dict[str, s
     assert RoleBinding.model_validate(right).resource == "schema=nyc_*"
     with pytest.raises(ValidationError):
         RoleBinding.model_validate({**right, **wrong})
+
+
+async def test_a_reading_that_was_overtaken_does_not_bring_the_old_policy_back(
+    house: PortalUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = house.signed_in("platform-admin")
+    anna = await enter(house, someone("anna"))
+    binding = await bind(admin, "viewer", subject="anna")
+    book = house.app.portal.book
+    read, has_read, may_go_on = book.read, asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: Any) -> Any:
+        policy = await read(connection)
+        has_read.set()
+        await may_go_on.wait()
+        return policy
+
+    with monkeypatch.context() as patched:
+        patched.setattr(book, "read", slow)
+        overtaken = asyncio.create_task(book.load())
+        await has_read.wait()
+    await unbind(admin, binding)
+    may_go_on.set()
+    await overtaken
+    assert (await anna.get(f"{API}/things")).status_code == 403

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._rbac.book import SIGNAL, PolicyBook
-from openlakes_portal._rbac.policy import Binding, Identity, Policy
+from openlakes_portal._rbac.policy import Identity, Policy, holder_of, holders
 from openlakes_portal._store.clock import Clock, now
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.identity_tables import people
@@ -107,10 +107,12 @@ def administrators(policy: Policy, persons: Iterable[Identity], at: datetime) ->
     """People who signed in once, are not disabled, and can change access for good: by a binding without an end and
     without a filter."""
 
-    def stays(binding: Binding) -> bool:
-        return binding.expires_at is None and binding.resource is None and MANAGE in policy.held_by(binding.role)
-
-    return [person for person in persons if any(stays(b) for b in policy.bindings_of(person, at))]
+    by = {
+        holder_of(binding)
+        for binding in policy.bindings
+        if binding.expires_at is None and binding.resource is None and MANAGE in policy.held_by(binding.role)
+    }
+    return [person for person in persons if person.key not in policy.disabled and by & holders(person)]
 
 
 def held(policy: Policy, person: Identity, at: datetime) -> Held:
@@ -124,7 +126,7 @@ def compare(before: Policy, after: Policy, persons: Iterable[Identity], at: date
     """What changes for whom."""
     known = list(persons)
     effects = []
-    for person in known:
+    for person in _touched(before, after, known):
         had, has = held(before, person, at), held(after, person, at)
         if had != has:
             effects.append(Effect(person.key, person.username, person.name, has - had, had - has))
@@ -133,6 +135,15 @@ def compare(before: Policy, after: Policy, persons: Iterable[Identity], at: date
         if had != has:
             effects.append(Effect(None, None, holder.name, has - had, had - has))
     return Preview(effects[:MOST_CHANGES], len(effects))
+
+
+def _touched(before: Policy, after: Policy, known: list[Identity]) -> list[Identity]:
+    """People whom a changed binding, a changed role or a change of their account can concern."""
+    roles = {name for name in {*before.roles, *after.roles} if before.held_by(name) != after.held_by(name)}
+    changed = set(before.bindings) ^ set(after.bindings)
+    by = {holder_of(b) for b in changed} | {holder_of(b) for b in after.bindings if b.role in roles}
+    accounts = before.disabled ^ after.disabled
+    return [person for person in known if person.key in accounts or by & holders(person)]
 
 
 def _unseen(before: Policy, after: Policy, known: list[Identity]) -> list[Identity]:

@@ -33,6 +33,7 @@ class PolicyBook:
         self._base = base
         self._reading: asyncio.Task[None] | None = None
         self._again = False
+        self._begun = self._in_force = 0
         self._end: asyncio.TimerHandle | None = None
         self.current = base
         signals.on(SIGNAL, lambda _: self.refresh())
@@ -50,9 +51,13 @@ class PolicyBook:
 
     async def load(self) -> None:
         """Read what the store says, and put it in force."""
+        self._begun += 1
+        number = self._begun
         async with self._database.read() as connection:
-            self.current = await self.read(connection)
-        self._watch_ends()
+            policy = await self.read(connection)
+        if number > self._in_force:  # else a reading that began later was faster, and knows more
+            self._in_force, self.current = number, policy
+            self._watch_ends()
 
     async def read(self, connection: AsyncConnection) -> Policy:
         """The policy as this transaction sees it."""

@@ -60,7 +60,7 @@ class Binding:
     def covers(self, identity: Identity) -> bool:
         """Whether it is for this person: by the exact group, user name or issuer#subject. Nothing is folded, so a
         look-alike in other letters is somebody else."""
-        return _holder(self) in holders(identity)
+        return holder_of(self) in holders(identity)
 
     def concerns(self, resource: str | None) -> bool:
         """Whether it counts for a question about this resource. One with a filter that cannot be read counts never."""
@@ -83,7 +83,8 @@ def holders(identity: Identity) -> set[tuple[str, str]]:
     return found
 
 
-def _holder(binding: Binding) -> tuple[str, str]:
+def holder_of(binding: Binding) -> tuple[str, str]:
+    """Whom a binding is for, as `holders` names people."""
     return ("group", binding.group) if binding.group is not None else ("subject", binding.subject or "")
 
 
@@ -101,7 +102,7 @@ class Policy:
     def _by_holder(self) -> dict[tuple[str, str], list[Binding]]:
         found: dict[tuple[str, str], list[Binding]] = {}
         for binding in self.bindings:
-            found.setdefault(_holder(binding), []).append(binding)
+            found.setdefault(holder_of(binding), []).append(binding)
         return found
 
     def all_of(self, identity: Identity) -> list[Binding]:

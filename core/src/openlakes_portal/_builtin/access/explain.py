@@ -1,16 +1,17 @@
 """Why somebody may, or may not; and who can grant it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from sqlalchemy.engine import Row
 
 from openlakes_portal._builtin import permissions as may_do
-from openlakes_portal._builtin.access.common import identity_in, offset_of, person
+from openlakes_portal._builtin.access.common import identity_in, person
 from openlakes_portal._builtin.access.views import GivenView, GrantorView, Paging, given, grantor_views
 from openlakes_portal._host.context import refused
 from openlakes_portal._rbac.administration import held
-from openlakes_portal._rbac.policy import identity_of
+from openlakes_portal._rbac.policy import Policy, identity_of
 from openlakes_portal._rbac.resources import ResourceError, check_resource
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.identity_tables import people
@@ -131,28 +132,19 @@ def explain_routes(portal: "Portal") -> list[Route]:
 
     async def matrix(request: Request, query: MatrixPage) -> Listing[MatrixPerson]:
         """Who holds what, person by person"""
-        policy, moment = portal.book.current, now()
-        async with portal.database.read() as connection:
-            rows = (await connection.execute(select(people).order_by(people.c.username))).all()
-        found = []
-        for row in rows:
-            identity = identity_in(row)
-            has = held(policy, identity, moment)
-            if query.permission is not None and not any(name == query.permission for name, _ in has):
-                continue
-            found.append(
-                MatrixPerson(
-                    subject=identity.key,
-                    username=identity.username,
-                    name=identity.name,
-                    disabled=row.disabled_at is not None,
-                    roles=sorted(policy.roles_of(identity, moment)),
-                    permissions=given(has),
-                )
-            )
-        start = offset_of(query.cursor)
-        more = str(start + query.limit) if len(found) > start + query.limit else None
-        return Listing(found[start : start + query.limit], more)
+        found: list[MatrixPerson] = []
+        after = query.cursor
+        while len(found) <= query.limit:
+            wanted = select(people).order_by(people.c.username).limit(query.limit + 1)
+            async with portal.database.read() as connection:
+                part = wanted if after is None else wanted.where(people.c.username > after)
+                rows = (await connection.execute(part)).all()
+            found += [_person(portal.book.current, row) for row in rows if _holds(portal.book.current, row, query)]
+            if len(rows) <= query.limit:
+                break
+            after = rows[-1].username
+        page = found[: query.limit]
+        return Listing(page, page[-1].username if len(found) > query.limit else None)
 
     own = SignedIn("about themselves everybody may ask; about others it asks for core:access:read itself")
     return [
@@ -160,3 +152,21 @@ def explain_routes(portal: "Portal") -> list[Route]:
         Route("GET", "access/permissions", permissions, SignedIn("the API's description names them to anybody")),
         Route("GET", "access/matrix", matrix, may_do.ACCESS_READ),
     ]
+
+
+def _holds(policy: Policy, row: Row[Any], query: MatrixPage) -> bool:
+    if query.permission is None:
+        return True
+    return any(name == query.permission for name, _ in held(policy, identity_in(row), now()))
+
+
+def _person(policy: Policy, row: Row[Any]) -> MatrixPerson:
+    identity, moment = identity_in(row), now()
+    return MatrixPerson(
+        subject=identity.key,
+        username=identity.username,
+        name=identity.name,
+        disabled=row.disabled_at is not None,
+        roles=sorted(policy.roles_of(identity, moment)),
+        permissions=given(held(policy, identity, moment)),
+    )
