@@ -56,7 +56,14 @@ def register_routes(context):
             import asyncio
             await asyncio.Event().wait()
         return Events(events())
+    async def export(request: Request) -> Stream:
+        async def parts():
+            yield b"first"
+            import asyncio
+            await asyncio.Event().wait()
+        return Stream(parts(), "text/csv", "x.csv")
     return [
+        Route("GET", "export", export, access=READ, produces=("text/csv",)),
         Route("GET", "things", things, access=READ),
         Route("GET", "things/{id}", things, access=READ),
         Route("GET", "tables/{schema}", table, access=TABLE, resource="catalog=lakehouse/schema={schema}"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -303,3 +304,39 @@ async def test_a_reading_that_was_overtaken_does_not_bring_the_old_policy_back(
     may_go_on.set()
     await overtaken
     assert (await anna.get(f"{API}/things")).status_code == 403
+
+
+async def test_a_download_breaks_off_with_the_permission(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    anna = await enter(house, someone("anna"))
+    binding = await bind(admin, "acme:thing:read", subject="anna")
+    sent: list[MutableMapping[str, Any]] = []
+    began = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+        if message.get("body"):
+            began.set()
+
+    path = f"{API}/export"
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"openlakes.localhost:8600"), (b"cookie", anna._headers["cookie"].encode())],
+        "client": ("127.0.0.1", 1),
+    }
+    download = asyncio.create_task(house.app(scope, receive, send))
+    async with asyncio.timeout(5):
+        await began.wait()
+        await unbind(admin, binding)
+        await download
+    assert [message.get("body") for message in sent[1:]] == [b"first"], "it was open"
+    assert sent[-1]["more_body"] is True, "and nobody takes it for the whole"
+    assert (await anna.get("/api/session")).status_code == 200

@@ -160,16 +160,16 @@ class EndpointRunner:
                 headers["location"] = value.location
             value = value.value
         if isinstance(value, Events):
-            return self._events(bound, request, value)
+            return EventsResponse(value.source, self._holder(bound, request))
         if isinstance(value, Stream):
             headers |= {"content-type": value.media_type, "x-accel-buffering": "no", **value.headers}
             if value.filename:
                 headers["content-disposition"] = attachment(value.filename)
-            return StreamResponse(value.source, status, headers)
+            return StreamResponse(value.source, status, headers, self._holder(bound, request))
         if isinstance(value, File):
             headers |= {"content-type": value.media_type, "content-disposition": attachment(value.filename)}
             headers["content-length"] = str(value.path.stat().st_size)
-            return StreamResponse(_read_file(value), status, headers)
+            return StreamResponse(_read_file(value), status, headers, self._holder(bound, request))
         if value is None and bound.endpoint.returns is None:
             return Response(204 if status == 200 else status, b"", headers)
         return self._json(bound, request, value, status, headers)
@@ -194,26 +194,25 @@ class EndpointRunner:
                 return Response(304, b"", headers)
         return Response(status, body, headers)
 
-    def _events(self, bound: BoundRoute, request: HttpRequest, events: Events) -> EventsResponse:
-        session = request.session
+    def _holder(self, bound: BoundRoute, request: HttpRequest) -> Holder | None:
+        """Whose stream it is, and whether they may still have it: their session and the route's permission hold."""
+        session, access = request.session, bound.access
         if session is None:
-            return EventsResponse(events.source, None)
+            return None
 
         async def still_allowed() -> bool:
             fresh = None if session.ended.is_set() else await self._portal.sessions.refresh(session)
             if fresh is None:
                 return False
             principal = await self._portal.decisions.current(fresh)
-            if not may(principal, bound.access):
+            if not may(principal, access):
                 return False
-            if request.resource is None or not isinstance(bound.access, Permission):
+            if request.resource is None or not isinstance(access, Permission):
                 return True
-            return (await self._portal.decisions.decide(principal, bound.access.name, request.resource)).allowed
+            return (await self._portal.decisions.decide(principal, access.name, request.resource)).allowed
 
-        asked = bound.access.name if isinstance(bound.access, Permission) else ""
-        return EventsResponse(
-            events.source, Holder(f"{session.id_hash} {asked} {request.resource or ''}", still_allowed)
-        )
+        asked = access.name if isinstance(access, Permission) else ""
+        return Holder(f"{session.id_hash} {asked} {request.resource or ''}", still_allowed)
 
 
 async def _read_file(file: File) -> AsyncIterator[bytes]:

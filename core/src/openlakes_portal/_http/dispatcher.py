@@ -36,7 +36,7 @@ from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.request_id import new_request_id
 from openlakes_portal._http.response import Answer, EventsResponse, HeaderPolicy, Response, StreamResponse
 from openlakes_portal._http.routing import BoundAsgi, BoundRoute, canonical_path, resource_in
-from openlakes_portal._http.sse import OpenStreams
+from openlakes_portal._http.sse import OpenStreams, until_refused
 from openlakes_portal.spi import Access, NotAllowed, NotFound, NotSignedIn, Permission, PortalError, Public, Unavailable
 
 log = structlog.get_logger("http")
@@ -282,19 +282,21 @@ class _Sender:
         return not self._head
 
     async def stream(self, answer: StreamResponse, request: HttpRequest) -> None:
-        """An answer that goes on until its source ends or the client is gone."""
+        """An answer that goes on until its source ends or the client is gone, or may not have the rest of it: then it
+        breaks off, so that nobody takes a part for the whole."""
         if not await self._start(answer):
             return
         gone = asyncio.create_task(request.disconnected())
         pump = asyncio.create_task(self._pump(answer))
+        refused = asyncio.create_task(until_refused(answer.holder))
         try:
-            await asyncio.wait({gone, pump}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({gone, pump, refused}, return_when=asyncio.FIRST_COMPLETED)
             if pump.done():
                 pump.result()
         finally:
-            for task in (gone, pump):
+            for task in (gone, pump, refused):
                 task.cancel()
-            await asyncio.gather(gone, pump, return_exceptions=True)
+            await asyncio.gather(gone, pump, refused, return_exceptions=True)
 
     async def _pump(self, answer: StreamResponse) -> None:
         source: Any = answer.source

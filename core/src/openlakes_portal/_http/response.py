@@ -26,11 +26,12 @@ class Response:
 
 @dataclass
 class StreamResponse:
-    """An answer that goes on: each item is sent as soon as it is there."""
+    """An answer that goes on: each item is sent as soon as it is there, as long as its holder may have it."""
 
     source: AsyncIterator[bytes]
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    holder: Holder | None = None
 
 
 @dataclass

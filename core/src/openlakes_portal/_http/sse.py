@@ -175,6 +175,14 @@ async def _allows(holder: Holder | None) -> bool:
         return False
 
 
+async def until_refused(holder: Holder | None) -> None:
+    """Returns once the holder of a stream may not have it any more; never where nobody holds it."""
+    while True:
+        await asyncio.sleep(CHECK_SESSION)
+        if not await _allows(holder):
+            return
+
+
 async def _when(happened: Callable[[], Awaitable[object]], then: Callable[[], None]) -> None:
     await happened()
     then()
