@@ -14,6 +14,8 @@ from openlakes_portal.testing.identity_provider import FakeIdentityProvider, uns
 
 from .portal import OidcPortal, portal_with
 
+pytestmark = pytest.mark.slow
+
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 Lie = Callable[[dict[str, Any]], Any]
 

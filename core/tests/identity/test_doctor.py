@@ -23,6 +23,8 @@ from real_servers.certificate import self_signed
 from .contract import Provider
 from .portal import HOME, oidc_settings, portal_with
 
+pytestmark = pytest.mark.slow
+
 
 async def found(provider: Provider, public_url: str = HOME, **changes: Any) -> dict[str, Finding]:
     settings = OidcSettings.model_validate({**oidc_settings(provider)["auth"]["oidc"], **changes})

@@ -24,6 +24,8 @@ from openlakes_portal.testing.identity_provider import (
 
 from .portal import OidcPortal, portal_with
 
+pytestmark = pytest.mark.slow
+
 Lie = Callable[[dict[str, Any]], Any]
 
 

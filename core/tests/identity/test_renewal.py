@@ -14,6 +14,8 @@ from .contract import Provider
 from .keycloak import Keycloak
 from .portal import SESSION, OidcPortal, checked, make_due, portal_with, session_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def portal(provider: Provider, tmp_path: Path) -> AsyncIterator[OidcPortal]:

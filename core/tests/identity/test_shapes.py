@@ -17,6 +17,8 @@ from openlakes_portal.testing.upstream import ReceivedRequest
 from .keycloak import Keycloak
 from .portal import checked, portal_with
 
+pytestmark = pytest.mark.slow
+
 GUIDE = Path(__file__).parents[3] / "docs" / "operators" / "sign-in.md"
 TENANT = "7f0c6b0e-2d0d-4b5f-9a3e-1f1d3c1c0a11"
 ADMINS, ENGINEERS = "9a1f1c62-6a0e-4a38-9d9f-3d7a3f6e8b01", "0c3d6a52-5c39-4d0b-8a0b-7d1f0b8b6c02"

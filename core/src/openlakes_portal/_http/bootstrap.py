@@ -43,7 +43,12 @@ def bootstrap(portal: Portal, session: Session | None) -> dict[str, Any]:
             "version": __version__,
             "demo": demo,
         },
-        "auth": {"mode": settings.auth.mode, "login_url": "/auth/login", "personas": personas},
+        "auth": {
+            "mode": settings.auth.mode,
+            "login_url": "/auth/login",
+            "provider": settings.auth.oidc.title if settings.auth.oidc and not demo else None,
+            "personas": personas,
+        },
         "session": session_view(session) if session else None,
         "nav": navigation(contributions, principal) if principal else [],
         "plugins": [plugin_view(c, principal) for c in contributions if not c.builtin] if principal else [],

@@ -120,7 +120,8 @@ const provider = new Provider(issuer, {
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: (ctx, form) => {
-        ctx.body = `<!doctype html><title>Sign out</title>${form}`;
+        const button = '<button form="op.logoutForm" name="logout" value="yes">Sign out everywhere</button>';
+        ctx.body = `<!doctype html><title>Sign out</title>${form}${button}`;
       },
     },
     resourceIndicators: {
@@ -251,6 +252,7 @@ const server = createServer(async (request, response) => {
   try {
     const [, first, second] = new URL(request.url, issuer).pathname.split('/');
     if (first === 'interaction') return await interaction(request, response);
+    if (first === 'favicon.ico') return response.writeHead(204).end();
     if (first === 'admin' && request.method === 'POST' && Object.hasOwn(deeds, second)) {
       await deeds[second](JSON.parse(await body(request)));
       return response.writeHead(204).end();

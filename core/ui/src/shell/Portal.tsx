@@ -7,7 +7,7 @@ import { api, configureApi } from "../ui/api";
 import { PortalContext, type Bootstrap, type PortalState } from "../ui/session";
 import { ErrorState, Loading } from "../ui/states";
 import { Personas, SignIn } from "./SignIn";
-import { safeNext } from "./next";
+import { loginAddress, safeNext } from "./next";
 import { Shell } from "./Shell";
 
 export function Portal(): ReactElement {
@@ -40,14 +40,14 @@ export function Portal(): ReactElement {
 
   const asked = location.pathname + location.search;
   if (!boot.session) {
-    if (location.pathname !== "/signin") return <Navigate to={`/signin?next=${encodeURIComponent(asked)}`} replace />;
+    if (location.pathname !== "/signin" && !location.pathname.startsWith("/auth/")) return <Navigate to={`/signin?next=${encodeURIComponent(asked)}`} replace />;
     return (
       <PortalContext.Provider value={state}>
         <SignIn />
       </PortalContext.Provider>
     );
   }
-  if (location.pathname === "/signin") return <Navigate to={safeNext(location.search)} replace />;
+  if (location.pathname === "/signin" || location.pathname.startsWith("/auth/")) return <Navigate to={safeNext(location.search)} replace />;
   return (
     <PortalContext.Provider value={state}>
       <Shell />
@@ -65,7 +65,7 @@ export function Portal(): ReactElement {
             }}
           />
         ) : (
-          <Button component="a" href={`${boot.auth.login_url}?next=${encodeURIComponent(asked)}`} variant="filled">
+          <Button component="a" href={loginAddress(boot.auth.login_url, asked)} variant="filled">
             Sign in
           </Button>
         )}

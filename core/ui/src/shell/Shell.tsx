@@ -4,6 +4,7 @@ import { useEffect, useState, type ReactElement } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { usePreference, setPreference } from "../ui/preferences";
 import { usePortal } from "../ui/session";
+import { Ending } from "./Ending";
 import { useKeys } from "./keys";
 import { Mark } from "./Mark";
 import { Palette } from "./Palette";
@@ -44,6 +45,7 @@ export function Shell(): ReactElement {
         <Rail collapsed={false} />
       </Drawer>
       <main id="main" tabIndex={-1}>
+        <Ending />
         <Pages />
       </main>
       {palette ? <Palette onClose={() => setPalette(false)} /> : null}

@@ -1,10 +1,13 @@
 import { Button } from "@mantine/core";
 import { useEffect, useRef, useState, type ReactElement } from "react";
+import { useLocation } from "react-router";
 import { api } from "../ui/api";
 import { Icon } from "../ui/icons";
 import { usePortal, type Persona } from "../ui/session";
 import { ErrorState } from "../ui/states";
 import { Mark } from "./Mark";
+import { loginAddress, safeNext } from "./next";
+import { takeProblem } from "./problem";
 import "./signin.css";
 
 export function SignIn(): ReactElement {
@@ -27,12 +30,31 @@ export function SignIn(): ReactElement {
             <Personas personas={boot.auth.personas} onDone={reload} />
           </>
         ) : (
-          <Button component="a" href={boot.auth.login_url} variant="filled" size="md">
-            Sign in
-          </Button>
+          <AtProvider />
         )}
       </div>
     </main>
+  );
+}
+
+/** The company's own sign-in: one way in, and what was wrong with the last try. */
+function AtProvider(): ReactElement {
+  const { boot } = usePortal();
+  const location = useLocation();
+  const [refusal] = useState(takeProblem);
+  return (
+    <>
+      {refusal ? (
+        <div className="panel signin-refusal">
+          <ErrorState error={refusal} />
+        </div>
+      ) : (
+        <p className="t2">You sign in with {boot.auth.provider ?? "your company account"}, once for everything here.</p>
+      )}
+      <Button component="a" href={loginAddress(boot.auth.login_url, safeNext(location.search))} variant="filled" size="md">
+        {refusal ? "Sign in again" : "Sign in"}
+      </Button>
+    </>
   );
 }
 

@@ -58,8 +58,9 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
     .toUpperCase();
   const signOut = async (): Promise<void> => {
     try {
-      await api("/auth/logout", { method: "POST" });
-      window.location.assign("/signin");
+      // The provider keeps a session of its own: where it has to be ended by this browser, the answer says where.
+      const onward = await api<{ location: string } | undefined>("/auth/logout", { method: "POST" });
+      window.location.assign(onward?.location ?? "/signin");
     } catch (error) {
       toast("bad", error instanceof Error ? error.message : "Signing out failed");
       await reload();

@@ -2,5 +2,9 @@
 export function safeNext(search: string): string {
   const next = new URLSearchParams(search).get("next") ?? "/";
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return /^\/(?![/\\])/.test(next) && !/[\u0000-\u001f\\]/.test(next) && !next.startsWith("/signin") ? next : "/";
+  return /^\/(?![/\\])/.test(next) && !/[\u0000-\u001f\\]/.test(next) && !/^\/(signin|auth\/)/.test(next) ? next : "/";
 }
+
+/** The address at which a sign-in begins, and which leads back to `next`. */
+export const loginAddress = (loginUrl: string, next: string): string =>
+  `${loginUrl}?next=${encodeURIComponent(safeNext(`?next=${encodeURIComponent(next)}`))}`;

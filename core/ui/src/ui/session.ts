@@ -35,7 +35,7 @@ export type PluginInfo = {
 export type Persona = { id: string; title: string; name: string; description: string };
 export type Bootstrap = {
   site: { name: string; environment: { name: string; color: string }; version: string; demo: boolean };
-  auth: { mode: "demo" | "oidc"; login_url: string; personas: Persona[] };
+  auth: { mode: "demo" | "oidc"; login_url: string; provider: string | null; personas: Persona[] };
   session: Session | null;
   nav: NavItem[];
   plugins: PluginInfo[];
