@@ -38,6 +38,7 @@ GRANTED = {
     "core:metrics:read": {"platform-admin"},
     "core:access:read": {"platform-admin"},
     "core:access:manage": {"platform-admin"},
+    "core:session:manage": {"platform-admin"},
     "acme:thing:read": {"platform-admin", "viewer", "data-engineer"},
     "acme:thing:write": {"platform-admin", "data-engineer"},
 }

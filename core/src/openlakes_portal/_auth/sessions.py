@@ -257,12 +257,18 @@ class Sessions:
 
     async def list(self, condition: ColumnElement[bool], *, limit: int = 500) -> list[Session]:
         """Sessions of these rows, newest first."""
-        query = select(table).where(condition).order_by(table.c.public_id.desc()).limit(limit)
+        found, _ = await self.page(condition, limit=limit)
+        return [*found]
+
+    async def page(self, condition: ColumnElement[bool], *, limit: int) -> tuple[Sequence[Session], str | None]:
+        """Sessions of these rows, newest first, and the public id below which further ones lie, None for none."""
+        query = select(table).where(condition).order_by(table.c.public_id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         moment = self._clock()
-        found = [self._session(row, moment, self._cache.get(row.id_hash, (0.0, None))[1]) for row in rows]
-        return [session for session in found if not self._is_over(session, moment)]
+        found = [self._session(row, moment, self._cache.get(row.id_hash, (0.0, None))[1]) for row in rows[:limit]]
+        following = rows[limit - 1].public_id if len(rows) > limit else None
+        return [session for session in found if not self._is_over(session, moment)], following
 
     async def grant(self, session: Session) -> Grant | None:
         """What the identity provider gave, None where it gave nothing that can be read."""

@@ -14,5 +14,6 @@ ACCESS = Permission(
     "Change roles and bindings, decide requests for access, disable people and hand over what they own",
     implies=("core:access:read",),
 )
+SESSIONS = Permission("core:session:manage", "See everybody's sessions and end them")
 
-ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS)
+ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS, SESSIONS)

@@ -8,6 +8,7 @@ from openlakes_portal._builtin.actions import Call, find_action, list_actions, r
 from openlakes_portal._builtin.blocks import page_view
 from openlakes_portal._builtin.plugins import plugin_views
 from openlakes_portal._builtin.search import search
+from openlakes_portal._builtin.sessions import session_routes
 from openlakes_portal._builtin.views import (
     ActionAnswer,
     ActionView,
@@ -105,7 +106,7 @@ class CorePlugin:
     @hookimpl
     def register_routes(self, context: Context[Any]) -> list[Route]:
         """Everything below /api that is no plugin's."""
-        return [*self._observing(), *self._doing(), *access_routes(self._portal)]
+        return [*self._observing(), *self._doing(), *access_routes(self._portal), *session_routes(self._portal)]
 
     def _observing(self) -> list[Route]:
         portal = self._portal
