@@ -318,6 +318,7 @@ def test_every_kind_of_word_in_the_editor_can_be_read(theme: str, demo: Demo, la
 def test_the_palette_finds_pages_tables_and_actions(dana: chromium.Tab) -> None:
     page = dana.page
     page.keyboard.press("Control+K")
+    expect(page.get_by_role("combobox", name="Search or jump to")).to_be_focused()
     page.keyboard.type("flights")
     expect(page.locator("[role=option]:has-text('lakehouse.nyc.flights')").first).to_be_visible(timeout=10_000)
     dana.check_axe()
