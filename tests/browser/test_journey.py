@@ -417,6 +417,7 @@ def test_signing_out_elsewhere_keeps_the_page_and_asks_to_sign_in(demo: Demo, la
         other.wait_for_selector(".signin")
         opened.expect_fault("401")
         opened.page.keyboard.press("Control+K")
+        expect(opened.page.get_by_role("combobox", name="Search or jump to")).to_be_focused()
         opened.page.keyboard.type("flights")
         expect(opened.page.get_by_text("You were signed out")).to_be_visible(timeout=10_000)
         opened.check_faults()
