@@ -39,6 +39,7 @@ GRANTED = {
     "core:access:read": {"platform-admin"},
     "core:access:manage": {"platform-admin"},
     "core:session:manage": {"platform-admin"},
+    "core:token:manage": {"platform-admin"},
     "acme:thing:read": {"platform-admin", "viewer", "data-engineer"},
     "acme:thing:write": {"platform-admin", "data-engineer"},
 }

@@ -172,7 +172,7 @@ async def test_a_download_is_an_attachment_whatever_its_name(dana: SignedIn) -> 
 
 
 async def test_endpoints_do_not_see_credentials(dana: SignedIn) -> None:
-    seen = (await dana.get("/api/plugins/acme/header", headers={"authorization": "Bearer x"})).json()
+    seen = (await dana.get("/api/plugins/acme/header", headers={"authorization": "Basic x"})).json()
     assert {k: v for k, v in seen.items() if v} == {"accept": "*/*"}
 
 

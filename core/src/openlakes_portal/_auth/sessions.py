@@ -66,6 +66,8 @@ class Session:
     provider_session: str | None = None
     checked_at: datetime | None = None
     has_grant: bool = False
+    by_token: bool = False
+    """No sign-in: a request with an API token, for as long as it is believed."""
     policy: Policy | None = field(default=None, compare=False, repr=False)
     ended: asyncio.Event = field(default_factory=asyncio.Event, compare=False, repr=False)
 

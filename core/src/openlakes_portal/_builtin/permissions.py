@@ -15,5 +15,6 @@ ACCESS = Permission(
     implies=("core:access:read",),
 )
 SESSIONS = Permission("core:session:manage", "See everybody's sessions and end them")
+TOKENS = Permission("core:token:manage", "See everybody's API tokens and revoke them")
 
-ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS, SESSIONS)
+ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS, SESSIONS, TOKENS)

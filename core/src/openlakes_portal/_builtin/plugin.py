@@ -9,6 +9,7 @@ from openlakes_portal._builtin.blocks import page_view
 from openlakes_portal._builtin.plugins import plugin_views
 from openlakes_portal._builtin.search import search
 from openlakes_portal._builtin.sessions import session_routes
+from openlakes_portal._builtin.tokens import token_routes
 from openlakes_portal._builtin.views import (
     ActionAnswer,
     ActionView,
@@ -106,7 +107,13 @@ class CorePlugin:
     @hookimpl
     def register_routes(self, context: Context[Any]) -> list[Route]:
         """Everything below /api that is no plugin's."""
-        return [*self._observing(), *self._doing(), *access_routes(self._portal), *session_routes(self._portal)]
+        return [
+            *self._observing(),
+            *self._doing(),
+            *access_routes(self._portal),
+            *session_routes(self._portal),
+            *token_routes(self._portal),
+        ]
 
     def _observing(self) -> list[Route]:
         portal = self._portal

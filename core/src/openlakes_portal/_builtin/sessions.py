@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 from openlakes_portal._auth.sessions import Session
 from openlakes_portal._builtin import permissions as may_do
 from openlakes_portal._builtin.access.views import Paging
+from openlakes_portal._builtin.tokens import in_person
 from openlakes_portal._store.tables import sessions as table
 from openlakes_portal.spi import BadRequest, Listing, NotAllowed, NotFound, Principal, Request, Route, SignedIn
 
@@ -70,6 +71,7 @@ def session_routes(portal: "Portal") -> list[Route]:
 
     async def end_session(request: Request) -> None:
         """End one"""
+        in_person(request.principal)
         mine = _is_of(request.principal)
         condition = table.c.public_id == request.path("session")
         if may_do.SESSIONS.name not in request.principal.permissions:
@@ -79,6 +81,7 @@ def session_routes(portal: "Portal") -> list[Route]:
 
     async def end_sessions(request: Request, query: EndFilter) -> Ended:
         """End all of one's own, or of somebody"""
+        in_person(request.principal)
         condition = _whose(request.principal, query.username)
         if query.keep_current:
             condition = condition & (table.c.public_id != (request.principal.session_id or ""))

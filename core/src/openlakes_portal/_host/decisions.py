@@ -16,7 +16,7 @@ from openlakes_portal._host.contribution import Contribution
 from openlakes_portal._host.lanes import Lane, LaneBlocked, LaneTimeout
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._rbac.explain import from_bindings
-from openlakes_portal._rbac.policy import Identity, identity_of
+from openlakes_portal._rbac.policy import Identity, identity_of, restricted
 from openlakes_portal._store.clock import Clock, now
 from openlakes_portal.spi import Decider, Decision, DecisionStep, Principal, Question, ScopedGrant, Verdict
 
@@ -123,6 +123,8 @@ class Decisions:
         policy = self._book.current
         if session.policy is not policy:
             principal = policy.principal(session.identity, self._clock(), session.public_id)
+            if session.principal.limit is not None:
+                principal = restricted(principal, session.principal.limit)
             session = replace(session, principal=principal, policy=policy)
         return (await self.applied(session)).principal
 

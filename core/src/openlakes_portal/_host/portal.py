@@ -10,6 +10,7 @@ import structlog
 
 from openlakes_portal import __version__
 from openlakes_portal._audit.log import AuditLog, Entry
+from openlakes_portal._auth.api_tokens import ApiTokens
 from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.personas import demo_bindings
 from openlakes_portal._auth.sessions import Session, Sessions
@@ -63,6 +64,7 @@ class Portal:
     decisions: Decisions
     grantors: Grantors
     administration: Administration
+    api_tokens: ApiTokens
     oidc: "Oidc | None" = None
 
     def __init__(self, loaded: LoadedSettings, candidates: Callable[[], list[Candidate]] = discover) -> None:
@@ -121,6 +123,8 @@ class Portal:
         self.runtime.sharing = SharingTools(asyncio.get_running_loop(), self.database, self.administration)
         self.grantors = Grantors(self.database, self.book, self.decisions)
         self.sessions = Sessions(self.database, self.book, self.settings.auth.session, self.keyring, self.signals)
+        believed = self.settings.auth.session.cache_seconds
+        self.api_tokens = ApiTokens(self.database, self.book, self.signals, believed)
         await self.signals.start()
         self._stack.push_async_callback(self.signals.stop)
         self.runtime.sessions = self.sessions

@@ -200,8 +200,10 @@ class EndpointRunner:
         if session is None:
             return None
 
+        known = self._portal.api_tokens if session.by_token else self._portal.sessions
+
         async def still_allowed() -> bool:
-            fresh = None if session.ended.is_set() else await self._portal.sessions.refresh(session)
+            fresh = None if session.ended.is_set() else await known.refresh(session)
             if fresh is None:
                 return False
             principal = await self._portal.decisions.current(fresh)

@@ -173,16 +173,21 @@ class Dispatcher:
         )
 
     async def _identify(self, request: HttpRequest, path: str) -> None:
-        """Find the session, and take from its rate (or the address's)."""
-        secret = request.cookie()
-        if secret is not None and path not in UNLIMITED:
-            known, session = self._portal.sessions.cached(secret)
-            request.session = session if known else await self._portal.sessions.resolve(secret)
-            if request.session is not None:
-                decisions = self._portal.decisions
-                request.session = decisions.known(request.session) or await decisions.applied(request.session)
+        """Find the session, and take from its rate (or the address's). An API token stands before a cookie."""
         if path in UNLIMITED:
             return
+        token = request.bearer()
+        if token is not None:
+            request.session = await self._portal.api_tokens.session(token, request.address)
+            if request.session is None:
+                self._by_address.take(request.address)
+                raise NotSignedIn("This API token is worth nothing.", remedy="It was revoked, ended, or cut: make one.")
+        elif (secret := request.cookie()) is not None:
+            known, session = self._portal.sessions.cached(secret)
+            request.session = session if known else await self._portal.sessions.resolve(secret)
+        if request.session is not None:
+            decisions = self._portal.decisions
+            request.session = decisions.known(request.session) or await decisions.applied(request.session)
         if request.session is not None:
             self._by_session.take(request.session.public_id)
         else:
@@ -215,7 +220,7 @@ class Dispatcher:
         headers = request.headers
         check_origin(headers.get("origin"), headers.get("sec-fetch-site"), self.origins(request))
         session: Session | None = request.session
-        if session is not None and not isinstance(access, Public):
+        if session is not None and not session.by_token and not isinstance(access, Public):
             check_csrf(headers.get("x-csrf-token"), session.csrf_token)
         check_media_type(headers.get("content-type"))
 

@@ -12,6 +12,7 @@ from openlakes_portal.spi import (
     InvalidInput,
     Limited,
     NotAllowed,
+    NotSignedIn,
     PortalError,
     Unavailable,
     UpstreamError,
@@ -94,6 +95,8 @@ def problem(error: PortalError, request_id: str, more: Mapping[str, Any] | None 
         body["upstream"] = error.upstream
     if isinstance(error, Limited | Unavailable) and error.retry_after is not None:
         headers["retry-after"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, NotSignedIn):
+        headers["www-authenticate"] = "Bearer"  # RFC 9110, 15.5.2; browsers ask nobody for this kind
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = ", ".join(error.allowed)
     return Response(error.status, to_json(body), headers)

@@ -104,6 +104,16 @@ class HttpRequest:
                     found.append(value)
         return found[0] if len(found) == 1 and 0 < len(found[0]) <= 128 else None
 
+    def bearer(self) -> str | None:
+        """The token of `Authorization: Bearer` (RFC 6750, 2.1); of two headers with that name neither is believed."""
+        found = [value for name, value in self.scope["headers"] if name == b"authorization"]
+        if not found:
+            return None
+        kind, _, token = found[0].decode("latin-1").partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        return token.strip() if len(found) == 1 else ""
+
     async def body(self) -> bytes:
         """The whole body."""
         if self._body is not None:

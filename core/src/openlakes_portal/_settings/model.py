@@ -135,6 +135,12 @@ class SessionSettings(Section):
     cache_seconds: float = Field(2.0, ge=0, le=2, description="Longest time a session is believed without the database")
 
 
+class TokenSettings(Section):
+    """API tokens."""
+
+    max_lifetime: float = Field(90 * 86_400, ge=60, description="Seconds that an API token may live at most")
+
+
 class AuthSettings(Section):
     """Who may sign in, and how."""
 
@@ -142,6 +148,7 @@ class AuthSettings(Section):
     oidc: OidcSettings | None = Field(None, description="The identity provider; needed in mode oidc")
     username_claim: str = Field("preferred_username", description="Claim by which every system knows a person")
     session: SessionSettings = Field(default_factory=SessionSettings, description="Sessions")
+    tokens: TokenSettings = Field(default_factory=TokenSettings, description="API tokens")
 
 
 class RoleBinding(Section):

@@ -21,6 +21,7 @@ from openlakes_portal._builtin.access.views import (
     grantor_views,
     preview_view,
 )
+from openlakes_portal._builtin.tokens import in_person
 from openlakes_portal._rbac.book import REQUESTED
 from openlakes_portal._rbac.resources import ResourceError, check_resource
 from openlakes_portal._store.clock import now, sortable_id
@@ -201,6 +202,7 @@ def request_routes(portal: "Portal") -> list[Route]:
     async def ask(request: Request, body: NewRequest) -> Reply[RequestMade]:
         """Ask for a permission"""
         principal = request.principal
+        in_person(principal)
         _check(portal, body)
         if (await portal.decisions.decide(principal, body.permission, _one(body.resource))).allowed:
             raise Conflict("You may do that already.")
@@ -244,6 +246,7 @@ def request_routes(portal: "Portal") -> list[Route]:
     async def decide(request: Request, query: Tried, body: Decided) -> DecisionAnswer:
         """Grant a request, or refuse it"""
         principal, moment = request.principal, now()
+        in_person(principal)
         async with portal.database.read() as connection:
             row = await _row(connection, request.path("request"))
         if not await inbox.sees(principal, row, "all"):
@@ -285,6 +288,7 @@ def request_routes(portal: "Portal") -> list[Route]:
     async def withdraw(request: Request) -> RequestView:
         """Withdraw my request"""
         principal = request.principal
+        in_person(principal)
         async with portal.database.write() as connection:
             row = await _row(connection, request.path("request"))
             if _owner(row) != principal.identity:

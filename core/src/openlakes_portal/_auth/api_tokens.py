@@ -1,0 +1,213 @@
+"""API tokens: a named, expiring key of one person for scripts, with no more than a part of what the person may.
+
+The store holds a token's hash. What it may is decided at each use: the permissions that were asked for, as far as the
+owner holds them now. A revoked token is refused by every process as soon as it hears of it, and within two seconds in
+any case.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.engine import Row
+
+from openlakes_portal._auth.sessions import UNHEARD, Origin, Session
+from openlakes_portal._auth.token_text import is_token, new_token
+from openlakes_portal._rbac.book import PolicyBook
+from openlakes_portal._rbac.policy import Identity, restricted
+from openlakes_portal._store.clock import Clock, now, sortable_id
+from openlakes_portal._store.database import Database
+from openlakes_portal._store.hashes import secret_hash
+from openlakes_portal._store.identity_tables import api_tokens as table
+from openlakes_portal._store.identity_tables import people
+from openlakes_portal._store.signals import Signals
+from openlakes_portal.spi import Principal
+
+SIGNAL = "api-token"
+ID = "tok"
+"""Begins the id of each token, which audit records name in place of a session."""
+USED_EVERY = timedelta(seconds=60)
+MAX_CACHED = 10_000
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A token as its owner sees it; the token itself is shown once, when it is made."""
+
+    id: str
+    name: str
+    hint: str
+    issuer: str
+    subject: str
+    username: str
+    permissions: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    last_used_address: str | None
+    revoked_at: datetime | None
+
+
+class ApiTokens:
+    """All API tokens of this portal, as one process sees them."""
+
+    def __init__(
+        self, database: Database, book: PolicyBook, signals: Signals, cache_seconds: float, clock: Clock = now
+    ) -> None:
+        self._database = database
+        self._book = book
+        self._signals = signals
+        self._cache_seconds = cache_seconds
+        self._clock = clock
+        self._cache: dict[str, tuple[float, Session | None, frozenset[str]]] = {}
+        self._revoked_at: dict[str, float] = {}
+        signals.on(SIGNAL, self._forget)
+        signals.on_lost(self._cache.clear)
+
+    async def create(
+        self, owner: Principal, name: str, permissions: Sequence[str], expires_at: datetime
+    ) -> tuple[str, ApiToken]:
+        """A new token and its text, which is not to be had again."""
+        text = new_token()
+        values: dict[str, Any] = {
+            "id": (ID + sortable_id())[:32],
+            "token_hash": secret_hash(text),
+            "hint": text[-4:],
+            "name": name,
+            "issuer": owner.issuer,
+            "subject": owner.subject,
+            "username": owner.username,
+            "permissions": sorted(set(permissions)),
+            "created_by": owner.identity,
+            "created_at": self._clock(),
+            "expires_at": expires_at,
+            "exchanged": False,
+        }
+        async with self._database.write() as connection:
+            await connection.execute(insert(table).values(values))
+            row = (await connection.execute(select(table).where(table.c.id == values["id"]))).one()
+        return text, _token(row)
+
+    async def page(self, condition: ColumnElement[bool], *, limit: int) -> tuple[Sequence[ApiToken], str | None]:
+        """Tokens that are not revoked, newest first, and the id below which further ones lie."""
+        wanted = select(table).where(condition, table.c.revoked_at.is_(None), table.c.exchanged.is_(False))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(wanted.order_by(table.c.id.desc()).limit(limit + 1))).all()
+        return [_token(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+
+    async def revoke(self, condition: ColumnElement[bool]) -> int:
+        """Refuse these tokens from now on, in every process; how many there were."""
+        alive = table.c.revoked_at.is_(None)
+        async with self._database.write() as connection:
+            rows = (await connection.execute(select(table.c.token_hash).where(condition, alive))).all()
+            await connection.execute(update(table).where(condition, alive).values(revoked_at=self._clock()))
+            for row in rows:
+                await self._signals.send(connection, SIGNAL, row.token_hash)
+        for row in rows:
+            self._forget(row.token_hash)
+        return len(rows)
+
+    async def session(self, text: str, address: str | None) -> Session | None:
+        """What a request with this token may, None for one that is worth nothing."""
+        if not is_token(text):
+            return None
+        return await self._session(secret_hash(text), address)
+
+    async def refresh(self, session: Session) -> Session | None:
+        """The same for a request that goes on: what an open stream asks."""
+        return await self._session(session.id_hash, session.origin.address)
+
+    async def _session(self, token_hash: str, address: str | None) -> Session | None:
+        held = self._cache.get(token_hash)
+        believed = self._cache_seconds if self._signals.live else min(UNHEARD, self._cache_seconds)
+        if held is None or time.monotonic() - held[0] > believed:
+            held = await self._load(token_hash, address)
+        asked, session, permissions = held
+        if session is None or session.ended.is_set() or self._clock() >= session.expires_at:
+            return None
+        if session.policy is not self._book.current:
+            session = self._judged(session, permissions)
+            self._cache[token_hash] = (asked, session, permissions)
+        return session
+
+    async def _load(self, token_hash: str, address: str | None) -> tuple[float, Session | None, frozenset[str]]:
+        asked, moment = time.monotonic(), self._clock()
+        owner = (people.c.issuer == table.c.issuer) & (people.c.subject == table.c.subject)
+        columns = (people.c.name.label("owner"), people.c.email, people.c.groups, people.c.disabled_at)
+        wanted = select(table, *columns).join(people, owner).where(table.c.token_hash == token_hash)
+        async with self._database.read() as connection:
+            row = (await connection.execute(wanted)).first()
+        before = self._cache.get(token_hash)
+        dead = row is None or row.revoked_at or row.disabled_at or row.expires_at <= moment
+        if row is None or dead or self._revoked_at.get(token_hash, 0.0) >= asked:
+            if before is not None and before[1] is not None:
+                before[1].ended.set()
+            return self._remember(token_hash, (asked, None, frozenset()))
+        await self._note_use(row, moment, address)
+        permissions = frozenset(row.permissions)
+        session = self._judged(_session_of(row, before[1] if before else None, address), permissions)
+        return self._remember(token_hash, (asked, session, permissions))
+
+    async def _note_use(self, row: Row[Any], moment: datetime, address: str | None) -> None:
+        if row.last_used_at is not None and moment - row.last_used_at < USED_EVERY:
+            return
+        values = {"last_used_at": moment, "last_used_address": address}
+        async with self._database.write() as connection:
+            await connection.execute(update(table).where(table.c.id == row.id).values(values))
+
+    def _judged(self, session: Session, permissions: frozenset[str]) -> Session:
+        policy = self._book.current
+        principal = policy.principal(session.identity, self._clock(), session.public_id)
+        return replace(session, policy=policy, principal=restricted(principal, permissions))
+
+    def _remember(
+        self, token_hash: str, entry: tuple[float, Session | None, frozenset[str]]
+    ) -> tuple[float, Session | None, frozenset[str]]:
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+            self._revoked_at.clear()
+        self._cache[token_hash] = entry
+        return entry
+
+    def _forget(self, token_hash: str) -> None:
+        self._revoked_at[token_hash] = time.monotonic()
+        _, session, _ = self._cache.pop(token_hash, (0.0, None, frozenset()))
+        if session is not None:
+            session.ended.set()
+
+
+def _session_of(row: Row[Any], before: Session | None, address: str | None) -> Session:
+    return Session(
+        public_id=row.id,
+        id_hash=row.token_hash,
+        identity=Identity(row.issuer, row.subject, row.username, row.owner, row.email, tuple(row.groups)),
+        principal=Principal("", "", "", ""),
+        csrf_token="",
+        created_at=row.created_at,
+        seen_at=row.created_at,
+        expires_at=row.expires_at,
+        origin=Origin(address),
+        by_token=True,
+        ended=before.ended if before is not None else asyncio.Event(),
+    )
+
+
+def _token(row: Row[Any]) -> ApiToken:
+    return ApiToken(
+        row.id,
+        row.name,
+        row.hint,
+        row.issuer,
+        row.subject,
+        row.username,
+        tuple(row.permissions),
+        row.created_at,
+        row.expires_at,
+        row.last_used_at,
+        row.last_used_address,
+        row.revoked_at,
+    )
