@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
-from openlakes_portal._audit.log import AuditLog, Entry
+from openlakes_portal._audit.log import AuditLog
+from openlakes_portal._audit.reading import AuditQuery
+from openlakes_portal._audit.record import Entry
 from openlakes_portal._store import migrate as migrations
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.documents import StoredDocuments
@@ -97,14 +99,14 @@ async def test_audit_records_are_one_line_and_read_newest_first(database: Databa
     await log.write(Entry("acme.thing", "r1", object=hostile, details={"agent": hostile}), "intent", "started")
     await log.write(Entry("acme.thing", "r1"), "outcome", "done")
     await log.write(Entry("core.other", "r2"), "event", "ok")
-    page = await log.read(limit=2)
+    page = await log.read(AuditQuery(limit=2))
     assert [r.phase for r in page.items] == ["event", "outcome"]
-    rest = await log.read(limit=2, cursor=page.next_cursor)
+    rest = await log.read(AuditQuery(limit=2, cursor=page.next_cursor))
     assert [r.phase for r in rest.items] == ["intent"]
     stored = rest.items[0].object + rest.items[0].details["agent"]
     assert all(c.isprintable() for c in stored)
-    assert [r.request_id for r in (await log.read(action="core.")).items] == ["r2"]
-    assert len((await log.read(request_id="r1")).items) == 2
+    assert [r.request_id for r in (await log.read(AuditQuery(action="core."))).items] == ["r2"]
+    assert len((await log.read(AuditQuery(request_id="r1"))).items) == 2
 
 
 async def test_an_idempotency_key_gives_the_first_answer_again(database: Database) -> None:

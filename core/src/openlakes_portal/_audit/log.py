@@ -1,138 +1,168 @@
-"""Writing and reading audit records.
+"""Writing audit records, each chained to the one before.
 
 An *intent* is committed before the effect; the *outcome* after it, under the same request id; an *event* stands alone
-(a sign-in, a refusal). Text from outside is kept on one line: control and direction characters are escaped.
+(a sign-in, a refusal). Whoever writes waits until the record is committed. Records that are waiting together are
+committed together: one flush of the disk serves them all, and the chain needs an order anyway.
 """
 
-import unicodedata
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import insert, select
-from sqlalchemy.engine import Row
+import structlog
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from openlakes_portal._audit.reading import AuditQuery, read_records
+from openlakes_portal._audit.record import AuditRecord, Entry, Phase, chained
+from openlakes_portal._store.audit_tables import audit_records, audit_statements, audit_writers
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.tables import audit_records as table
-from openlakes_portal.spi import BadRequest, Listing, Principal, Unavailable
+from openlakes_portal.spi import Listing, Unavailable
 
-Phase = Literal["intent", "outcome", "event"]
-MAX_TEXT = 500
-
-
-@dataclass(frozen=True)
-class AuditRecord:
-    """One record, as the API shows it."""
-
-    id: int
-    at: datetime
-    actor: str
-    actor_name: str
-    session: str | None
-    action: str
-    object: str
-    phase: Phase
-    result: str
-    request_id: str
-    address: str | None
-    details: dict[str, Any]
+BATCH = 256
+log = structlog.get_logger("audit")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What is to be recorded."""
+class Head:
+    """The end of one writer's chain."""
 
-    action: str
-    request_id: str
-    principal: Principal | None = None
-    object: str = ""
-    address: str | None = None
-    details: dict[str, str] = field(default_factory=dict)
+    writer: str
+    seq: int
+    hash: str
 
 
-def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """Text on one line: every control, format, surrogate and line separator character escaped, and bounded."""
-    out = "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else f"\\u{ord(c):04x}"
-        for c in text[: limit * 2]
-    )
-    return out if len(out) <= limit else out[: limit - 1] + "…"
+class HeadMoved(Exception):
+    """The store's head of this writer is not the one that this process knows."""
 
 
 class AuditLog:
-    """The log in the portal's database."""
+    """The log in the portal's database, and this process's chain in it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._head: Head | None = None
+        self._pending: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    @property
+    def head(self) -> Head | None:
+        """The end of this process's chain; None before its first record."""
+        return self._head
 
     async def write(self, entry: Entry, phase: Phase, result: str) -> None:
         """Commit one record. Raises `Unavailable` where that is not possible: the caller must not go on then."""
-        principal = entry.principal
-        values = {
-            "at": now(),
-            "actor": clean(principal.identity) if principal else "anonymous",
-            "actor_name": clean(principal.username) if principal else "anonymous",
-            "session": principal.session_id if principal else None,
-            "action": clean(entry.action),
-            "object": clean(entry.object),
-            "phase": phase,
-            "result": clean(result),
-            "request_id": entry.request_id,
-            "address": entry.address,
-            "details": {clean(key, 80): clean(value) for key, value in entry.details.items()},
-        }
-        try:
-            async with self._database.write() as connection:
-                await connection.execute(insert(table).values(values))
-        except Unavailable:
-            raise
-        except Exception as error:
-            raise Unavailable(
-                "The audit log cannot be written, so nothing was changed.",
-                remedy="See /api/ready; reading goes on meanwhile.",
-            ) from error
+        written = asyncio.get_running_loop().create_future()
+        written.add_done_callback(_seen)
+        self._pending.append((entry.values(phase, result, now()), written))
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush())
+        await asyncio.shield(written)  # whoever gives up waiting does not take the record back
 
-    async def read(
-        self,
-        *,
-        limit: int = 50,
-        cursor: str | None = None,
-        actor: str | None = None,
-        action: str | None = None,
-        request_id: str | None = None,
-    ) -> Listing[AuditRecord]:
+    async def read(self, query: AuditQuery | None = None) -> Listing[AuditRecord]:
         """Records, newest first."""
-        query = select(table).order_by(table.c.id.desc()).limit(max(1, min(limit, 500)) + 1)
-        if cursor is not None:
-            if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-                raise BadRequest("The cursor is none of ours.")
-            query = query.where(table.c.id < int(cursor))
-        if actor:
-            query = query.where((table.c.actor == actor) | (table.c.actor_name == actor))
-        if action:
-            query = query.where(table.c.action.startswith(action, autoescape=True))
-        if request_id:
-            query = query.where(table.c.request_id == request_id)
+        return await read_records(self._database, query or AuditQuery())
+
+    async def _flush(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+                try:
+                    await self._commit([values for values, _ in batch])
+                except BaseException as error:
+                    # What waits behind would only wait as long again: a lock or a database that is away.
+                    batch, self._pending = batch + self._pending, []
+                    failure = error if isinstance(error, Unavailable) else _unwritable(error)
+                    for _, written in batch:
+                        if not written.done():
+                            written.set_exception(failure)
+                    if not isinstance(error, Exception):
+                        raise
+                else:
+                    for _, written in batch:
+                        if not written.done():
+                            written.set_result(None)
+        finally:
+            self._flusher = None
+
+    async def _commit(self, batch: list[dict[str, Any]]) -> None:
+        try:
+            await self._append(batch)
+        except HeadMoved:
+            await self._find_head()
+            await self._append(batch)
+
+    async def _append(self, batch: list[dict[str, Any]]) -> None:
+        async with self._database.write() as connection:
+            head = self._head or await _begin(connection, await _joint(connection))
+            rows, seq, prev = [], head.seq, head.hash
+            for values in batch:
+                seq += 1
+                row = chained(values, head.writer, seq, prev)
+                prev = row["hash"]
+                rows.append(row)
+            moved = await connection.execute(
+                update(audit_writers)
+                .where(audit_writers.c.writer == head.writer, audit_writers.c.seq == head.seq)
+                .values(seq=seq, hash=prev)
+            )
+            if moved.rowcount != 1:
+                raise HeadMoved
+            await connection.execute(insert(audit_records), rows)
+        self._head = Head(head.writer, seq, prev)
+
+    async def _find_head(self) -> None:
+        """The store knows more: a commit whose answer was lost. It knows less: records are gone, and a new chain says
+        so for good, because it begins at a hash that nobody can show."""
+        known = self._head
+        assert known is not None
+        records, writers = audit_records.c, audit_writers.c
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        limit = max(1, min(limit, 500))
-        following = str(rows[limit - 1].id) if len(rows) > limit else None
-        return Listing([_record(row) for row in rows[:limit]], following)
+            row = (await connection.execute(select(audit_writers).where(writers.writer == known.writer))).one_or_none()
+            at_head = await connection.execute(
+                select(records.hash).where(records.writer == known.writer, records.seq == known.seq)
+            )
+            there = at_head.scalar() == known.hash or known.seq == 0
+        if row is not None and row.seq > known.seq and there:
+            self._head = Head(known.writer, row.seq, row.hash)
+            return
+        log.error("audit records of this process are gone from the database", writer=known.writer, seq=known.seq)
+        async with self._database.write() as connection:
+            self._head = await _begin(connection, known.hash)
 
 
-def _record(row: Row[Any]) -> AuditRecord:
-    return AuditRecord(
-        row.id,
-        row.at,
-        row.actor,
-        row.actor_name,
-        row.session,
-        row.action,
-        row.object,
-        row.phase,
-        row.result,
-        row.request_id,
-        row.address,
-        row.details,
+async def _begin(connection: AsyncConnection, joint: str) -> Head:
+    """A new chain. Its first record follows `joint`."""
+    head = Head(uuid4().hex, 0, joint)
+    await connection.execute(
+        insert(audit_writers).values(
+            writer=head.writer, seq=0, hash=joint, signed_seq=0, signed_hash=joint, started_at=now()
+        )
     )
+    return head
+
+
+async def _joint(connection: AsyncConnection) -> str:
+    """What a new chain follows: the newest statement, which covers the others' chains."""
+    newest = select(audit_statements.c.jws).order_by(audit_statements.c.number.desc()).limit(1)
+    jws = (await connection.execute(newest)).scalar()
+    return hashlib.sha256(jws.encode()).hexdigest() if jws else ""
+
+
+def _seen(written: "asyncio.Future[None]") -> None:
+    """Nobody may be waiting any more; the failure was logged where it happened."""
+    if not written.cancelled():
+        written.exception()
+
+
+def _unwritable(error: BaseException) -> Unavailable:
+    log.error("the audit log cannot be written", error=repr(error))
+    failure = Unavailable(
+        "The audit log cannot be written, so nothing was changed.",
+        remedy="See /api/ready; reading goes on meanwhile.",
+    )
+    failure.__cause__ = error
+    return failure

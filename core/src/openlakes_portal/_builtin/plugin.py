@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from openlakes_portal._builtin import permissions as may_do
 from openlakes_portal._builtin.access.routes import access_routes
 from openlakes_portal._builtin.actions import Call, find_action, list_actions, run_action
+from openlakes_portal._builtin.audit import audit_routes
 from openlakes_portal._builtin.blocks import page_view
 from openlakes_portal._builtin.plugins import plugin_views
 from openlakes_portal._builtin.search import search
@@ -13,8 +14,6 @@ from openlakes_portal._builtin.tokens import token_routes
 from openlakes_portal._builtin.views import (
     ActionAnswer,
     ActionView,
-    AuditFilter,
-    AuditView,
     ComponentView,
     DryRun,
     PluginView,
@@ -91,6 +90,8 @@ class CorePlugin:
             AuditEventType("core.session.started", "Somebody signed in"),
             AuditEventType("core.session.ended", "Somebody signed out"),
             AuditEventType("core.access.denied", "Somebody was refused"),
+            AuditEventType("core.audit.exported", "Somebody exported the audit log"),
+            AuditEventType("core.read.counted", "How often somebody has read what, for a while"),
         ]
 
     @hookimpl
@@ -113,6 +114,7 @@ class CorePlugin:
             *access_routes(self._portal),
             *session_routes(self._portal),
             *token_routes(self._portal),
+            *audit_routes(self._portal),
         ]
 
     def _observing(self) -> list[Route]:
@@ -135,18 +137,12 @@ class CorePlugin:
             found = [s for s in effective(portal.settings, portal.loaded.sources) if s.key != "plugins"]
             return Listing([SettingView.model_validate(s, from_attributes=True) for s in found])
 
-        async def audit(request: Request, query: AuditFilter) -> Listing[AuditView]:
-            """Audit records, newest first"""
-            page = await portal.audit.read(**query.model_dump())
-            return Listing([AuditView.model_validate(r, from_attributes=True) for r in page.items], page.next_cursor)
-
         stream = ("text/event-stream",)
         return [
             Route("GET", "components", components, may_do.HEALTH),
             Route("GET", "components/events", component_events, may_do.HEALTH, produces=stream),
             Route("GET", "plugins", plugins, may_do.PLUGINS),
             Route("GET", "settings", settings, may_do.SETTINGS),
-            Route("GET", "audit", audit, may_do.AUDIT),
         ]
 
     def _doing(self) -> list[Route]:

@@ -76,8 +76,10 @@ def session_routes(portal: "Portal") -> list[Route]:
         condition = table.c.public_id == request.path("session")
         if may_do.SESSIONS.name not in request.principal.permissions:
             condition = condition & mine
-        if not await portal.sessions.end_where(condition):
+        ended = await portal.sessions.end_where(condition)
+        if not ended:
             raise NotFound("There is no such session.", remedy="It may have ended meanwhile.")
+        request.record(before=[_view(session, request.principal) for session in ended])
 
     async def end_sessions(request: Request, query: EndFilter) -> Ended:
         """End all of one's own, or of somebody"""
@@ -85,7 +87,9 @@ def session_routes(portal: "Portal") -> list[Route]:
         condition = _whose(request.principal, query.username)
         if query.keep_current:
             condition = condition & (table.c.public_id != (request.principal.session_id or ""))
-        return Ended(ended=len(await portal.sessions.end_where(condition)))
+        ended = await portal.sessions.end_where(condition)
+        request.record(before={"sessions": [session.public_id for session in ended]})
+        return Ended(ended=len(ended))
 
     return [
         Route("GET", "sessions", list_sessions, OWN),

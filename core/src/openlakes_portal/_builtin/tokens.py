@@ -78,6 +78,7 @@ def token_routes(portal: "Portal") -> list[Route]:
         in_person(principal)
         _check(portal, principal, body)
         text, token = await portal.api_tokens.create(principal, body.name, body.permissions, body.expires_at)
+        request.record(after=_view(token))
         view = NewTokenView(**_view(token).model_dump(), token=text)
         return Reply(view, 201, location=f"/api/tokens/{token.id}")
 

@@ -102,33 +102,6 @@ class ActionAnswer(BaseModel):
     dry_run: bool
 
 
-class AuditView(BaseModel):
-    """An audit record."""
-
-    id: int
-    at: datetime
-    actor: str
-    actor_name: str
-    session: str | None
-    action: str
-    object: str
-    phase: str
-    result: str
-    request_id: str
-    address: str | None
-    details: dict[str, Any]
-
-
-class AuditFilter(BaseModel):
-    """Which audit records."""
-
-    limit: int = Field(50, ge=1, le=500, description="Most records of a page")
-    cursor: str | None = Field(None, max_length=18, description="next_cursor of the page before")
-    actor: str | None = Field(None, max_length=300, description="issuer#subject or user name")
-    action: str | None = Field(None, max_length=200, description="Beginning of the action's name")
-    request_id: str | None = Field(None, max_length=64, description="Records of one request")
-
-
 class SearchQuery(BaseModel):
     """What to look for."""
 

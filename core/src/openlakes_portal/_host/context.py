@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel
 
-from openlakes_portal._audit.log import AuditLog, Entry
+from openlakes_portal._audit.log import AuditLog
+from openlakes_portal._audit.record import Entry
 from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.sessions import Sessions
 from openlakes_portal._host.bridge import BridgedDocuments, on_loop
@@ -170,7 +171,9 @@ class PluginContext:
         if self._runtime.audit is None:
             raise Unavailable("The audit log can be used once the server runs.")
         entry = Entry(event, current_request_id(), principal, object, None, facts)
-        await self._runtime.audit.write(entry, "event", result)
+        loop = self._runtime.loop
+        written = self._runtime.audit.write(entry, "event", result)
+        await (on_loop(loop, written) if loop is not None else written)
 
 
 def refused(permission: Permission, resource: str | None = None) -> NotAllowed:

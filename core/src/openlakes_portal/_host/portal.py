@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from openlakes_portal import __version__
-from openlakes_portal._audit.log import AuditLog, Entry
+from openlakes_portal._audit.log import AuditLog
+from openlakes_portal._audit.reads import ReadCounter
+from openlakes_portal._audit.record import Entry
+from openlakes_portal._audit.trail import ARCHIVE_EVERY, SEND_EVERY, AuditTrail
 from openlakes_portal._auth.api_tokens import ApiTokens
 from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.personas import demo_bindings
@@ -21,6 +24,7 @@ from openlakes_portal._host.discovery import Candidate, discover
 from openlakes_portal._host.grantors import Grantors
 from openlakes_portal._host.journal import Attributed, Journal, label
 from openlakes_portal._host.lanes import Lane
+from openlakes_portal._host.leader import Job, Leader
 from openlakes_portal._host.loader import Loader, LoadLimits, NoSettings, failure, quarantined
 from openlakes_portal._host.monitor import HealthMonitor
 from openlakes_portal._host.records import PluginRecord, StageFailed
@@ -55,6 +59,9 @@ class Portal:
     registry: Registry
     sessions: Sessions
     audit: AuditLog
+    trail: AuditTrail
+    reads: ReadCounter
+    leader: Leader
     monitor: HealthMonitor
     idempotency: IdempotencyStore
     issuer: Issuer
@@ -107,6 +114,11 @@ class Portal:
         await check_key(self.database, self.keyring)
         self.signals = Signals(self.database)
         self.audit = AuditLog(self.database)
+        self.reads = ReadCounter(self.audit, self.settings.audit.reads_every)
+        server = self.settings.server
+        self.trail = AuditTrail(
+            self.database, self.keyring, self.audit, self.settings.audit, server.public_url, server.data_dir
+        )
         self.issuer = Issuer(self.settings.server.public_url, self.settings.server.data_dir)
         self.idempotency = IdempotencyStore(self.database, self.settings.limits.idempotency_ttl)
         self.runtime.loop = asyncio.get_running_loop()
@@ -141,6 +153,21 @@ class Portal:
         self.monitor.start()
         self._stack.push_async_callback(self._stop_watching)
         self._sweeper = asyncio.create_task(self._sweep())
+        self._lead()
+
+    def _lead(self) -> None:
+        """Work that one replica does for all."""
+        trail = self.trail
+        jobs = [Job("audit statements", self.settings.audit.checkpoint_every, trail.statements.checkpoint)]
+        jobs += [Job(f"audit sink {sink.name}", SEND_EVERY, sink.run) for sink in trail.sinks]
+        if trail.retention is not None:
+            jobs.append(Job("audit retention", ARCHIVE_EVERY, trail.retention.run))
+        self.leader = Leader(self.database, jobs)
+        self.leader.start()
+        self.reads.start()
+        self._stack.push_async_callback(trail.close)
+        self._stack.push_async_callback(self.leader.stop)
+        self._stack.push_async_callback(self.reads.stop)
 
     async def _open_oidc(self) -> None:
         if self.settings.auth.mode != "oidc":

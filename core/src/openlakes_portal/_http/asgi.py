@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.types import Message, Send
 
-from openlakes_portal._audit.log import Entry
+from openlakes_portal._audit.record import Entry
 from openlakes_portal._auth.guard import SAFE_METHODS
 from openlakes_portal._host.journal import Attributed
 from openlakes_portal._host.portal import Portal

@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import anyio.to_thread
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from openlakes_portal._audit.log import Entry
+from openlakes_portal._audit.record import Entry
 from openlakes_portal._auth.guard import SAFE_METHODS
 from openlakes_portal._host.journal import Attributed
 from openlakes_portal._host.portal import Portal
@@ -38,6 +39,8 @@ class EndpointRunner:
             request.body_limit = min(request.body_limit, bound.route.body_limit)
         arguments = await self._arguments(bound, request)
         if bound.route.method in SAFE_METHODS or bound.route.quiet:
+            if request.session is not None:
+                self._portal.reads.count(request.session.principal, bound.template)
             return self._answer(bound, request, await self._call(bound, request, arguments))
         return await self._mutate(bound, request, arguments)
 
@@ -106,12 +109,12 @@ class EndpointRunner:
         try:
             answer = self._answer(bound, request, await self._call(bound, request, arguments))
         except PortalError as error:
-            await self._outcome(entry, f"refused: {error.status} {error.title}", claim)
+            await self._outcome(_ended(entry, request), f"refused: {error.status} {error.title}", claim)
             raise
         except BaseException as error:
-            await asyncio.shield(self._outcome(entry, f"failed: {type(error).__name__}", claim))
+            await asyncio.shield(self._outcome(_ended(entry, request), f"failed: {type(error).__name__}", claim))
             raise
-        await self._portal.audit.write(entry, "outcome", f"done: {answer.status}")
+        await self._portal.audit.write(_ended(entry, request), "outcome", f"done: {answer.status}")
         if claim is not None:
             if isinstance(answer, Response):
                 await self._portal.idempotency.finish(claim, answer.status, answer.headers, answer.body)
@@ -215,6 +218,11 @@ class EndpointRunner:
 
         asked = access.name if isinstance(access, Permission) else ""
         return Holder(f"{session.id_hash} {asked} {request.resource or ''}", still_allowed)
+
+
+def _ended(entry: Entry, request: HttpRequest) -> Entry:
+    """The entry of the outcome. A dry run changed nothing, whatever the endpoint tried."""
+    return entry if "dry_run" in entry.details else replace(entry, **request.recorded)
 
 
 async def _read_file(file: File) -> AsyncIterator[bytes]:

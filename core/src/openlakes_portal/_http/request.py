@@ -32,6 +32,7 @@ class HttpRequest:
         self.plugin_id = "core"
         self.template = ""
         self.resource: str | None = None
+        self.recorded: dict[str, Any] = {}
 
     @property
     def method(self) -> str:
@@ -141,6 +142,11 @@ class HttpRequest:
             if not message.get("more_body"):
                 self._body = b"".join(parts)
                 return self._body
+
+    def record(self, *, before: Any = None, after: Any = None, upstream_id: str | None = None) -> None:
+        """What the outcome's audit record holds besides."""
+        given = {"before": before, "after": after, "upstream_id": upstream_id}
+        self.recorded |= {name: value for name, value in given.items() if value is not None}
 
     async def disconnected(self) -> None:
         """Returns once the client is gone."""

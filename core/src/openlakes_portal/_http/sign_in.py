@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response as StarletteResponse
 
-from openlakes_portal._audit.log import Entry, clean
+from openlakes_portal._audit.record import Entry, clean
 from openlakes_portal._auth.guard import check_csrf, check_media_type, check_origin, origin_of
 from openlakes_portal._auth.oidc.errors import SignInRefused
 from openlakes_portal._auth.oidc.sign_in import COOKIE as SIGN_IN_COOKIE

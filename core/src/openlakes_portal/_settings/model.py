@@ -187,7 +187,41 @@ class GatewaySettings(Section):
 class AuditSettings(Section):
     """Where audit records go, and how long they stay."""
 
-    sink: tuple[Literal["database"], ...] = Field(("database",), description="Where records go: always the database")
+    sink: tuple[Literal["database", "file", "otlp"], ...] = Field(
+        ("database",), description="Where records go: always the database; from there to a file, or a collector by OTLP"
+    )
+    file: Path | None = Field(
+        None, description="The file of the sink `file`, JSON lines (default: audit.jsonl in server.data_dir)"
+    )
+    otlp_endpoint: str | None = Field(None, description="The collector of the sink `otlp`, like http://collector:4318")
+    otlp_headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers for it, like Authorization")
+    checkpoint_every: float = Field(
+        10.0, ge=1, le=3600, description="Seconds between signed statements that cover what was written meanwhile"
+    )
+    signing_key: SecretStr | None = Field(
+        None,
+        description="Ed25519 private key (PEM) that signs these statements "
+        "(default: one that the first start makes and keeps sealed in the database)",
+    )
+    retention_days: float | None = Field(
+        None, gt=0, description="Records older than this leave the database for a signed archive (default: none do)"
+    )
+    archive_dir: Path | None = Field(
+        None, description="Where archives are written (default: audit-archive in server.data_dir)"
+    )
+    reads_every: float = Field(
+        300.0, ge=0, description="Seconds between records that count what each person has read; 0 counts nothing"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "AuditSettings":
+        if "database" not in self.sink:
+            raise ValueError("sink always contains database")
+        if "otlp" in self.sink and self.otlp_endpoint is None:
+            raise ValueError("the sink otlp needs otlp_endpoint")
+        if self.otlp_endpoint is not None and urlsplit(self.otlp_endpoint).scheme not in ("http", "https"):
+            raise ValueError("otlp_endpoint must be an http(s) address")
+        return self
 
 
 class LimitsSettings(Section):

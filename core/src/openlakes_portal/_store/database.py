@@ -7,6 +7,7 @@ Retry-After), never a hang and never a lost write.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from openlakes_portal.spi import Unavailable
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+in_background: ContextVar[bool] = ContextVar("in_background", default=False)
+"""Set in tasks that serve no request."""
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's word for a lock that was not had in time."""
 
 
 def database_url(url: str | None, data_dir: Path) -> str:
@@ -37,7 +43,7 @@ class Database:
         self.url = make_url(url)
         self.busy_timeout = busy_timeout
         self.queries = 0
-        """Statements sent so far: the figure that P10 asks for."""
+        """Statements sent so far, those in the background aside: the figure that P10 asks for."""
         options: dict[str, Any] = {"pool_pre_ping": False}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": busy_timeout}
@@ -47,7 +53,11 @@ class Database:
                 "max_overflow": 0,
                 "pool_timeout": busy_timeout,
                 "pool_pre_ping": True,
-                "connect_args": {"timeout": busy_timeout, "command_timeout": max(busy_timeout, 30.0)},
+                "connect_args": {
+                    "timeout": busy_timeout,
+                    "command_timeout": max(busy_timeout, 30.0),
+                    "server_settings": {"lock_timeout": f"{busy_timeout * 1000:.0f}"},
+                },
             }
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         if self.is_sqlite:
@@ -60,7 +70,8 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     def _count(self, *_: Any) -> None:
-        self.queries += 1
+        if not in_background.get():
+            self.queries += 1
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -115,5 +126,7 @@ class _translated:
                 "The portal's database cannot be used at the moment.",
                 remedy="Try again in a few seconds; `openlakes doctor` says what is wrong with it.",
             ) from error
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise Unavailable("The portal's database is locked by something else at the moment.") from error
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise Unavailable("The portal's database closed the connection.") from error

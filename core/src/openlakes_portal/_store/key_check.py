@@ -35,8 +35,8 @@ def open_check(keyring: Keyring, sealed: bytes) -> None:
     except KeyringError as error:
         raise KeyringError(
             f"security.key is not the key that this database was written with ({error}). Give the old key as one of "
-            "security.previous_keys. If it is lost for good, delete the row 'key-check' of the table `state`: "
-            "everybody signs in again, and the portal's signing keys are made anew."
+            "security.previous_keys. If it is lost for good, delete the rows 'key-check' and 'audit-key' of the table "
+            "`state`: everybody signs in again, and the portal's signing keys are made anew."
         ) from None
 
 

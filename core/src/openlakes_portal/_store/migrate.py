@@ -16,7 +16,7 @@ from openlakes_portal.spi import Unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; a test holds it against the migrations themselves."""
 
 LOCK_ID = 0x6F6C706F7274  # "olport"
@@ -36,6 +36,7 @@ async def migrate(database: Database) -> bool:
         if database.is_sqlite:
             await connection.execute(text("BEGIN IMMEDIATE"))
         else:
+            await connection.execute(text("SET LOCAL lock_timeout = 0"))  # another starter may take its time
             await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": LOCK_ID})
         changed = await connection.run_sync(_upgrade)
         await connection.commit()
@@ -91,10 +92,10 @@ def _upgrade(connection: Connection) -> bool:
 
 def run_environment(context: Any) -> None:
     """What migrations/env.py does: run on the connection and in the transaction that `migrate` holds."""
-    from openlakes_portal._store import identity_tables
+    from openlakes_portal._store import audit_tables, identity_tables
     from openlakes_portal._store.tables import metadata
 
-    assert identity_tables.people.metadata is metadata  # every table is declared by now
+    assert audit_tables.audit_records.metadata is identity_tables.people.metadata is metadata  # all are declared
 
     connection = context.config.attributes["connection"]
     context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True, render_as_batch=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Column,
     DateTime,
     Index,
@@ -69,26 +68,6 @@ sessions = Table(
     Index("ix_sessions_identity", "issuer", "subject"),
     Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_provider_session", "issuer", "provider_session"),
-)
-
-audit_records = Table(
-    "audit_records",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("at", UtcTime, nullable=False),
-    Column("actor", Text, nullable=False),  # issuer#subject, or 'anonymous'
-    Column("actor_name", Text, nullable=False),
-    Column("session", String(36)),
-    Column("action", Text, nullable=False),
-    Column("object", Text, nullable=False),
-    Column("phase", String(16), nullable=False),  # intent, outcome or event
-    Column("result", Text, nullable=False),
-    Column("request_id", String(36), nullable=False),
-    Column("address", Text),
-    Column("details", JSON, nullable=False),
-    Index("ix_audit_records_request_id", "request_id"),
-    Index("ix_audit_records_actor", "actor", "id"),
-    Index("ix_audit_records_action", "action", "id"),
 )
 
 documents = Table(

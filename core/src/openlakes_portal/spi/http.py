@@ -69,6 +69,11 @@ class Request(Protocol):
     async def disconnected(self) -> None:
         """Returns once the client is gone."""
 
+    def record(self, *, before: Any = None, after: Any = None, upstream_id: str | None = None) -> None:
+        """Say what the audit record of this mutation holds besides: the object as it was and as it is now (models,
+        dataclasses and JSON values; every `SecretStr` and all bytes are hidden), and the id under which the system
+        that carried it out knows the call."""
+
 
 @dataclass(frozen=True)
 class Reply(Generic[T]):

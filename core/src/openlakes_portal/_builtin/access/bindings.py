@@ -8,7 +8,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._builtin import permissions as may_do
-from openlakes_portal._builtin.access.common import check_version, offset_of
+from openlakes_portal._builtin.access.common import as_stored, check_version, offset_of
 from openlakes_portal._builtin.access.views import (
     BindingChange,
     BindingChanged,
@@ -56,6 +56,7 @@ def binding_routes(portal: "Portal") -> list[Route]:
 
         async def apply(connection: AsyncConnection) -> Binding:
             await connection.execute(insert(role_bindings).values(values))
+            request.record(after=values)
             return await stored_binding(connection, values["id"])
 
         binding, preview = await portal.administration.change(apply, dry_run=query.dry_run)
@@ -77,6 +78,7 @@ def binding_routes(portal: "Portal") -> list[Route]:
                 _check_scope(portal.book.current, row.role, sent["resource"])
             values = {**sent, "version": row.version + 1}
             await connection.execute(update(role_bindings).where(role_bindings.c.id == row.id).values(values))
+            request.record(before=as_stored(row), after={**as_stored(row), **values})
             return await stored_binding(connection, row.id)
 
         binding, preview = await portal.administration.change(apply, dry_run=query.dry_run)
@@ -90,6 +92,7 @@ def binding_routes(portal: "Portal") -> list[Route]:
             row = await _editable(portal, connection, request.path("binding"))
             check_version(request, row.version)
             await connection.execute(delete(role_bindings).where(role_bindings.c.id == row.id))
+            request.record(before=as_stored(row))
 
         _, preview = await portal.administration.change(apply, dry_run=query.dry_run)
         return BindingChanged(binding=None, preview=preview_view(preview), dry_run=query.dry_run)

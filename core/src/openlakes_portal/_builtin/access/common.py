@@ -29,6 +29,11 @@ def check_version(request: Request, version: int) -> None:
         )
 
 
+def as_stored(row: Row[Any]) -> dict[str, Any]:
+    """A row for the audit record of its change."""
+    return dict(row._mapping)
+
+
 def offset_of(cursor: str | None) -> int:
     """Where a page of a list in memory begins."""
     if cursor is None:

@@ -162,6 +162,7 @@ def people_routes(portal: "Portal") -> list[Route]:
             if body.disabled:
                 values = {"disabled_at": row.disabled_at or now(), "disabled_reason": body.reason}
             await connection.execute(update(people).where(is_person(identity_in(row).key)).values(values))
+            request.record(before={name: getattr(row, name) for name in values}, after=values)
             return await person(connection, identity_in(row).key)
 
         row, preview = await portal.administration.change(apply, dry_run=query.dry_run)
@@ -197,6 +198,7 @@ def people_routes(portal: "Portal") -> list[Route]:
                 raise Conflict("It goes to somebody else, whose account is not disabled.")
             key = identity_in(taker).key
             moved = await handover.hand_over(connection, _collections(portal), giver.key, key, dry_run=query.dry_run)
+        request.record(before={"owner": giver.key}, after={"owner": key, "moved": moved})
         return HandedOver(moved=moved, to=taker.username, dry_run=query.dry_run)
 
     async def groups(request: Request) -> Listing[GroupView]:

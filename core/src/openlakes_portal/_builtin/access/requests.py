@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._builtin import permissions as may_do
 from openlakes_portal._builtin.access.bindings import check_end, new_binding
+from openlakes_portal._builtin.access.common import as_stored
 from openlakes_portal._builtin.access.views import (
     Body,
     Filter,
@@ -225,6 +226,7 @@ def request_routes(portal: "Portal") -> list[Route]:
             if count >= MOST_OPEN:
                 raise Limited(f"You have {MOST_OPEN} open requests.", remedy="Withdraw one first.")
             await connection.execute(insert(table).values(values))
+            request.record(after=values)
             row = await _row(connection, id)
         grantors = await portal.grantors.of(body.permission, body.resource)
         view = (await inbox.view(principal, row)).model_dump()
@@ -279,7 +281,9 @@ def request_routes(portal: "Portal") -> list[Route]:
             here = (table.c.id == row.id, table.c.state == "open")
             if (await connection.execute(update(table).where(*here).values(values))).rowcount != 1:
                 raise Conflict("It is decided already, or was withdrawn.", remedy="Load it again.")
-            return await _row(connection, row.id)
+            decided = await _row(connection, row.id)
+            request.record(before=as_stored(row), after=as_stored(decided))
+            return decided
 
         after, preview = await portal.administration.change(apply, dry_run=query.dry_run)
         view = await inbox.view(principal, after)
@@ -296,8 +300,9 @@ def request_routes(portal: "Portal") -> list[Route]:
             here = (table.c.id == row.id, table.c.state == "open")
             if (await connection.execute(update(table).where(*here).values(state="withdrawn"))).rowcount != 1:
                 raise Conflict("It is decided already.")
-            row = await _row(connection, row.id)
-        return await inbox.view(principal, row)
+            withdrawn = await _row(connection, row.id)
+            request.record(before={"state": row.state}, after={"state": withdrawn.state})
+        return await inbox.view(principal, withdrawn)
 
     anybody = SignedIn("everybody may ask; each sees their own requests and those that they may decide")
     at, audit = "access/requests/{request}", "core.access.request"

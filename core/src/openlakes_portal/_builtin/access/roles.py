@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._builtin import permissions as may_do
-from openlakes_portal._builtin.access.common import check_version
+from openlakes_portal._builtin.access.common import as_stored, check_version
 from openlakes_portal._builtin.access.views import NewRole, RoleChange, RoleChanged, RoleView, Tried, preview_view
 from openlakes_portal._rbac.policy import ADMIN_ROLE, Policy
 from openlakes_portal._store.clock import now
@@ -51,6 +51,7 @@ def role_routes(portal: "Portal") -> list[Route]:
             if body.name in portal.book.base.roles or await _row(connection, body.name) is not None:
                 raise Conflict(f"There is a role {body.name!r} already.")
             await connection.execute(insert(roles).values(values))
+            request.record(after=values)
             return _made(values, 0)
 
         view, preview = await portal.administration.change(apply, dry_run=query.dry_run)
@@ -71,6 +72,7 @@ def role_routes(portal: "Portal") -> list[Route]:
             check_version(request, row.version)
             values = {**sent, "version": row.version + 1, "updated_at": now()}
             await connection.execute(update(roles).where(roles.c.name == name).values(values))
+            request.record(before=as_stored(row), after={**as_stored(row), **values})
             return _made({**row._mapping, **values}, await _bound(connection, name))
 
         view, preview = await portal.administration.change(apply, dry_run=query.dry_run)
@@ -88,6 +90,7 @@ def role_routes(portal: "Portal") -> list[Route]:
             if await _bound(connection, name) or in_settings:
                 raise Conflict("Bindings give this role.", remedy=f"First remove them: /api/role-bindings?role={name}.")
             await connection.execute(delete(roles).where(roles.c.name == name))
+            request.record(before=as_stored(row))
 
         _, preview = await portal.administration.change(apply, dry_run=query.dry_run)
         return RoleChanged(role=None, preview=preview_view(preview), dry_run=query.dry_run)

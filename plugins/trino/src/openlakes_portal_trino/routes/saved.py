@@ -1,5 +1,7 @@
 """Saved queries."""
 
+import hashlib
+
 from openlakes_portal.spi import BadRequest, Listing, NotAllowed, NotFound, Reply, Request, Route
 from openlakes_portal_trino.routes.access import READ_SAVED, RUN, SHARE
 from openlakes_portal_trino.saved.service import NewSavedQuery, SavedQuery, SavedQueryChange, resource
@@ -18,6 +20,7 @@ def saved_routes(workspace: Workspace) -> list[Route]:
         _check_sharing(request, body.shared)
         query = await saved.create(request.principal, body)
         location = f"/api/plugins/{context.plugin_id}/saved-queries/{query.id}"
+        request.record(after=_recorded(query))
         return Reply(query, status=201, version=str(query.version), location=location)
 
     async def get(request: Request) -> Reply[SavedQuery]:
@@ -26,11 +29,15 @@ def saved_routes(workspace: Workspace) -> list[Route]:
 
     async def change(request: Request, body: SavedQueryChange) -> Reply[SavedQuery]:
         _check_sharing(request, bool(body.shared))
-        query = await saved.change(request.principal, request.path("id"), body, _version(request))
+        before = await saved.own(request.principal, request.path("id"))
+        query = await saved.change(request.principal, before.id, body, _version(request))
+        request.record(before=_recorded(before), after=_recorded(query))
         return Reply(query, version=str(query.version))
 
     async def delete(request: Request) -> Reply[None]:
-        await saved.delete(request.principal, request.path("id"), _version(request))
+        before = await saved.own(request.principal, request.path("id"))
+        await saved.delete(request.principal, before.id, _version(request))
+        request.record(before=_recorded(before))
         return Reply(None, status=204)
 
     async def shares(request: Request) -> Listing[ShareView]:
@@ -41,6 +48,7 @@ def saved_routes(workspace: Workspace) -> list[Route]:
         query = await saved.own(request.principal, request.path("id"))
         made = await context.shares.add(request.principal, READ_SAVED, resource(query.id), **body.model_dump())
         location = f"/api/plugins/{context.plugin_id}/saved-queries/{query.id}/shares/{made.id}"
+        request.record(after=share_view(made))
         return Reply(share_view(made), status=201, location=location)
 
     async def unshare(request: Request) -> Reply[None]:
@@ -63,6 +71,12 @@ def saved_routes(workspace: Workspace) -> list[Route]:
         Route("PATCH", "saved-queries/{id}", change, access=RUN, summary="Change my saved query", audit_object="id"),
         Route("DELETE", "saved-queries/{id}", delete, access=RUN, summary="Delete my saved query", audit_object="id"),
     ]
+
+
+def _recorded(query: SavedQuery) -> dict[str, object]:
+    """What of a saved query is put on record: a statement and its parameters may hold data, so their digest."""
+    digest = hashlib.sha256(query.model_dump_json(include={"sql", "parameters"}).encode()).hexdigest()
+    return {**query.model_dump(exclude={"sql", "parameters"}), "statement_sha256": digest}
 
 
 def _check_sharing(request: Request, shared: bool) -> None:
