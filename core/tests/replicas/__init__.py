@@ -1,0 +1,1 @@
+"""Real processes of `openlakes serve` on one database."""
