@@ -40,6 +40,7 @@ GRANTED = {
     "core:access:manage": {"platform-admin"},
     "core:session:manage": {"platform-admin"},
     "core:token:manage": {"platform-admin"},
+    "core:service-account:manage": {"platform-admin"},
     "acme:thing:read": {"platform-admin", "viewer", "data-engineer"},
     "acme:thing:write": {"platform-admin", "data-engineer"},
 }

@@ -1,4 +1,5 @@
-"""API tokens: a named, expiring key of one person for scripts, with no more than a part of what the person may.
+"""API tokens: a named, expiring key of one person, or of a service account, for scripts, with no more than a part of
+what its owner may.
 
 The store holds a token's hash. What it may is decided at each use: the permissions that were asked for, as far as the
 owner holds them now. A revoked token is refused by every process as soon as it hears of it, and within two seconds in
@@ -10,28 +11,33 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._auth.sessions import UNHEARD, Origin, Session
 from openlakes_portal._auth.token_text import is_token, new_token
+from openlakes_portal._rbac.accounts import accounts
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._rbac.policy import Identity, restricted
 from openlakes_portal._store.clock import Clock, now, sortable_id
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.hashes import secret_hash
 from openlakes_portal._store.identity_tables import api_tokens as table
-from openlakes_portal._store.identity_tables import people
 from openlakes_portal._store.signals import Signals
 from openlakes_portal.spi import Principal
 
 SIGNAL = "api-token"
+OF_OWNER = "api-tokens-of"
+"""The signal that all tokens of one owner are to be looked up anew; its key is the owner's."""
 ID = "tok"
 """Begins the id of each token, which audit records name in place of a session."""
 USED_EVERY = timedelta(seconds=60)
 MAX_CACHED = 10_000
+KEPT = timedelta(days=1)
+"""How long an exchanged token that has ended is still to be found by its id."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,18 @@ class ApiToken:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True)
+class NewToken:
+    """A token to be made. `exchanged`: for a token of somebody else's, so it is short and not listed."""
+
+    owner: Identity
+    name: str
+    permissions: Sequence[str]
+    expires_at: datetime
+    created_by: str
+    exchanged: bool = False
+
+
 class ApiTokens:
     """All API tokens of this portal, as one process sees them."""
 
@@ -65,31 +83,35 @@ class ApiTokens:
         self._clock = clock
         self._cache: dict[str, tuple[float, Session | None, frozenset[str]]] = {}
         self._revoked_at: dict[str, float] = {}
+        self._owners_changed_at: dict[str, float] = {}
         signals.on(SIGNAL, self._forget)
+        signals.on(OF_OWNER, self.forget_owner)
         signals.on_lost(self._cache.clear)
 
-    async def create(
-        self, owner: Principal, name: str, permissions: Sequence[str], expires_at: datetime
-    ) -> tuple[str, ApiToken]:
+    async def create(self, new: NewToken) -> tuple[str, ApiToken]:
         """A new token and its text, which is not to be had again."""
+        async with self._database.write() as connection:
+            return await self.add(connection, new)
+
+    async def add(self, connection: AsyncConnection, new: NewToken) -> tuple[str, ApiToken]:
+        """The same within a transaction."""
         text = new_token()
         values: dict[str, Any] = {
             "id": (ID + sortable_id())[:32],
             "token_hash": secret_hash(text),
             "hint": text[-4:],
-            "name": name,
-            "issuer": owner.issuer,
-            "subject": owner.subject,
-            "username": owner.username,
-            "permissions": sorted(set(permissions)),
-            "created_by": owner.identity,
+            "name": new.name,
+            "issuer": new.owner.issuer,
+            "subject": new.owner.subject,
+            "username": new.owner.username,
+            "permissions": sorted(set(new.permissions)),
+            "created_by": new.created_by,
             "created_at": self._clock(),
-            "expires_at": expires_at,
-            "exchanged": False,
+            "expires_at": new.expires_at,
+            "exchanged": new.exchanged,
         }
-        async with self._database.write() as connection:
-            await connection.execute(insert(table).values(values))
-            row = (await connection.execute(select(table).where(table.c.id == values["id"]))).one()
+        await connection.execute(insert(table).values(values))
+        row = (await connection.execute(select(table).where(table.c.id == values["id"]))).one()
         return text, _token(row)
 
     async def page(self, condition: ColumnElement[bool], *, limit: int) -> tuple[Sequence[ApiToken], str | None]:
@@ -110,6 +132,23 @@ class ApiTokens:
         for row in rows:
             self._forget(row.token_hash)
         return len(rows)
+
+    async def owner_changed(
+        self, connection: AsyncConnection, owner: Identity, *, revoke: Literal["none", "exchanged", "all"] = "none"
+    ) -> None:
+        """Every process looks the owner's tokens up anew, once this transaction is through: the owner was disabled,
+        enabled or deleted. `revoke` ends `exchanged` tokens, or `all`, for good."""
+        theirs = (table.c.issuer == owner.issuer) & (table.c.subject == owner.subject) & table.c.revoked_at.is_(None)
+        if revoke != "none":
+            which = theirs & table.c.exchanged if revoke == "exchanged" else theirs
+            await connection.execute(update(table).where(which).values(revoked_at=self._clock()))
+        await self._signals.send(connection, OF_OWNER, owner.key)
+
+    async def sweep(self) -> int:
+        """Delete exchanged tokens that ended a day ago; how many there were."""
+        over = table.c.exchanged & (table.c.expires_at < self._clock() - KEPT)
+        async with self._database.write() as connection:
+            return (await connection.execute(delete(table).where(over))).rowcount
 
     async def session(self, text: str, address: str | None) -> Session | None:
         """What a request with this token may, None for one that is worth nothing."""
@@ -136,14 +175,14 @@ class ApiTokens:
 
     async def _load(self, token_hash: str, address: str | None) -> tuple[float, Session | None, frozenset[str]]:
         asked, moment = time.monotonic(), self._clock()
-        owner = (people.c.issuer == table.c.issuer) & (people.c.subject == table.c.subject)
-        columns = (people.c.name.label("owner"), people.c.email, people.c.groups, people.c.disabled_at)
-        wanted = select(table, *columns).join(people, owner).where(table.c.token_hash == token_hash)
+        owner = (accounts.c.issuer == table.c.issuer) & (accounts.c.subject == table.c.subject)
+        columns = (accounts.c.name.label("owner"), accounts.c.email, accounts.c.groups, accounts.c.disabled_at)
+        wanted = select(table, *columns).join(accounts, owner).where(table.c.token_hash == token_hash)
         async with self._database.read() as connection:
             row = (await connection.execute(wanted)).first()
         before = self._cache.get(token_hash)
         dead = row is None or row.revoked_at or row.disabled_at or row.expires_at <= moment
-        if row is None or dead or self._revoked_at.get(token_hash, 0.0) >= asked:
+        if row is None or dead or self._changed_at(token_hash, row) >= asked:
             if before is not None and before[1] is not None:
                 before[1].ended.set()
             return self._remember(token_hash, (asked, None, frozenset()))
@@ -151,6 +190,11 @@ class ApiTokens:
         permissions = frozenset(row.permissions)
         session = self._judged(_session_of(row, before[1] if before else None, address), permissions)
         return self._remember(token_hash, (asked, session, permissions))
+
+    def _changed_at(self, token_hash: str, row: Row[Any]) -> float:
+        """When this process last heard of a change, which a reading that began before may not have seen."""
+        owner = f"{row.issuer}#{row.subject}"
+        return max(self._revoked_at.get(token_hash, 0.0), self._owners_changed_at.get(owner, 0.0))
 
     async def _note_use(self, row: Row[Any], moment: datetime, address: str | None) -> None:
         if row.last_used_at is not None and moment - row.last_used_at < USED_EVERY:
@@ -170,6 +214,7 @@ class ApiTokens:
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
             self._revoked_at.clear()
+            self._owners_changed_at.clear()
         self._cache[token_hash] = entry
         return entry
 
@@ -178,6 +223,14 @@ class ApiTokens:
         _, session, _ = self._cache.pop(token_hash, (0.0, None, frozenset()))
         if session is not None:
             session.ended.set()
+
+    def forget_owner(self, owner: str) -> None:
+        """Look this owner's tokens up anew, in this process."""
+        self._owners_changed_at[owner] = time.monotonic()
+        for token_hash, (_, session, _permissions) in [*self._cache.items()]:
+            if session is not None and session.identity.key == owner:
+                del self._cache[token_hash]
+                session.ended.set()
 
 
 def _session_of(row: Row[Any], before: Session | None, address: str | None) -> Session:

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from openlakes_portal._rbac.policy import Identity
+from openlakes_portal._rbac.policy import SERVICE_PREFIX, Identity
 from openlakes_portal._store.identity_tables import people
 from openlakes_portal.spi import NotAllowed
 
@@ -25,7 +25,13 @@ class Person:
 
 async def admit(connection: AsyncConnection, identity: Identity, moment: datetime) -> None:
     """Note who signs in. Raises `NotAllowed` for a disabled person, and for a user name that is another subject's:
-    downstream systems know people by it, so it is never given away, however the provider's directory changes."""
+    downstream systems know people by it, so it is never given away, however the provider's directory changes. The names
+    of service accounts are nobody's in person, in whatever case."""
+    if identity.is_service or identity.username.casefold().startswith(SERVICE_PREFIX):
+        raise NotAllowed(
+            f"The user name {identity.username[:100]!r} begins with {SERVICE_PREFIX!r}, which names service accounts.",
+            remedy="An admin gives this account another user name at the identity provider.",
+        )
     here = (people.c.issuer == identity.issuer) & (people.c.subject == identity.subject)
     row = (await connection.execute(select(people).where(here))).first()
     if row is not None and row.disabled_at is not None:

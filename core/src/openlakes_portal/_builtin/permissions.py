@@ -16,5 +16,9 @@ ACCESS = Permission(
 )
 SESSIONS = Permission("core:session:manage", "See everybody's sessions and end them")
 TOKENS = Permission("core:token:manage", "See everybody's API tokens and revoke them")
+SERVICE_ACCOUNTS = Permission(
+    "core:service-account:manage",
+    "Make, disable and delete service accounts, and make and revoke their tokens: and so act as any of them",
+)
 
-ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS, SESSIONS, TOKENS)
+ALL = (HEALTH, PLUGINS, SETTINGS, AUDIT, METRICS, ACCESS_READ, ACCESS, SESSIONS, TOKENS, SERVICE_ACCOUNTS)

@@ -7,9 +7,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import ColumnElement
 
 from openlakes_portal._auth.api_tokens import ApiToken
+from openlakes_portal._auth.api_tokens import NewToken as Wanted
 from openlakes_portal._builtin import permissions as may_do
 from openlakes_portal._builtin.access.views import Body, Name, Paging
-from openlakes_portal._rbac.policy import holds_somewhere
+from openlakes_portal._rbac.policy import Identity, holds_somewhere, identity_of
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.identity_tables import api_tokens as table
 from openlakes_portal.spi import (
@@ -76,21 +77,15 @@ def token_routes(portal: "Portal") -> list[Route]:
         """Make a token for scripts; its text is shown this once"""
         principal = request.principal
         in_person(principal)
-        _check(portal, principal, body)
-        text, token = await portal.api_tokens.create(principal, body.name, body.permissions, body.expires_at)
-        request.record(after=_view(token))
-        view = NewTokenView(**_view(token).model_dump(), token=text)
-        return Reply(view, 201, location=f"/api/tokens/{token.id}")
+        check_new(portal, principal, body, "you hold")
+        owner, by = identity_of(principal), principal.identity
+        view = await made(portal, Wanted(owner, body.name, body.permissions, body.expires_at, by))
+        request.record(after=view.model_dump(exclude={"token"}))
+        return Reply(view, 201, location=f"/api/tokens/{view.id}")
 
     async def list_tokens(request: Request, query: TokenFilter) -> Listing[TokenView]:
         """Tokens that are not revoked, newest first"""
-        condition = _whose(request.principal, query.username, everybody=query.all)
-        if query.cursor is not None:
-            if len(query.cursor) > MAX_CURSOR or not query.cursor.isalnum():
-                raise BadRequest("The cursor is none of ours.")
-            condition = condition & (table.c.id < query.cursor)
-        found, following = await portal.api_tokens.page(condition, limit=query.limit)
-        return Listing([_view(token) for token in found], following)
+        return await token_page(portal, _whose(request.principal, query.username, everybody=query.all), query)
 
     async def revoke_token(request: Request) -> None:
         """Refuse a token from now on"""
@@ -98,7 +93,7 @@ def token_routes(portal: "Portal") -> list[Route]:
         in_person(principal)
         condition = table.c.id == request.path("token")
         if may_do.TOKENS.name not in principal.permissions:
-            condition = condition & _is_of(principal)
+            condition = condition & is_of(identity_of(principal))
         if not await portal.api_tokens.revoke(condition):
             raise NotFound("There is no such token.", remedy="It may be revoked already.")
 
@@ -116,12 +111,13 @@ def in_person(principal: Principal) -> None:
         raise NotAllowed("An API token cannot do this.", remedy="Sign in and do it in person.")
 
 
-def _check(portal: "Portal", principal: Principal, body: NewToken) -> None:
+def check_new(portal: "Portal", owner: Principal, body: NewToken, held: str) -> None:
+    """Raises `InvalidInput` for permissions that the owner does not hold (`held` says so), and for a wrong end."""
     known = portal.registry.permissions
     errors = [
-        FieldError(f"/permissions/{number}", "is none that you hold")
+        FieldError(f"/permissions/{number}", f"is none that {held}")
         for number, name in enumerate(body.permissions)
-        if name not in known or not holds_somewhere(principal, known[name])
+        if name not in known or not holds_somewhere(owner, known[name])
     ]
     longest = timedelta(seconds=portal.settings.auth.tokens.max_lifetime)
     if body.expires_at <= now():
@@ -132,13 +128,30 @@ def _check(portal: "Portal", principal: Principal, body: NewToken) -> None:
         raise InvalidInput("The token cannot be made like this.", errors=tuple(errors))
 
 
-def _is_of(principal: Principal) -> ColumnElement[bool]:
-    return (table.c.issuer == principal.issuer) & (table.c.subject == principal.subject)
+def is_of(owner: Identity) -> ColumnElement[bool]:
+    """The tokens of this owner."""
+    return (table.c.issuer == owner.issuer) & (table.c.subject == owner.subject)
+
+
+async def token_page(portal: "Portal", condition: ColumnElement[bool], query: Paging) -> Listing[TokenView]:
+    """A page of tokens that are not revoked, newest first."""
+    if query.cursor is not None:
+        if len(query.cursor) > MAX_CURSOR or not query.cursor.isalnum():
+            raise BadRequest("The cursor is none of ours.")
+        condition = condition & (table.c.id < query.cursor)
+    found, following = await portal.api_tokens.page(condition, limit=query.limit)
+    return Listing([_view(token) for token in found], following)
+
+
+async def made(portal: "Portal", wanted: Wanted) -> NewTokenView:
+    """A token that is made now."""
+    text, token = await portal.api_tokens.create(wanted)
+    return NewTokenView(**_view(token).model_dump(), token=text)
 
 
 def _whose(principal: Principal, username: str | None, *, everybody: bool) -> ColumnElement[bool]:
     if not everybody and username in (None, principal.username):
-        return _is_of(principal)
+        return is_of(identity_of(principal))
     if may_do.TOKENS.name not in principal.permissions:
         raise NotAllowed("You may see your own tokens only.", permission=may_do.TOKENS.name)
     return table.c.username == username if username is not None else table.c.id != ""

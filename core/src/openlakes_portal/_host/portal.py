@@ -298,8 +298,9 @@ class Portal:
             await asyncio.sleep(SWEEP_EVERY)
             try:
                 await self.sessions.sweep()
+                await self.api_tokens.sweep()
             except Exception as error:
-                log.warning("sessions could not be swept", error=repr(error))
+                log.warning("sessions and tokens could not be swept", error=repr(error))
 
 
 async def _enter(manager: object) -> None:

@@ -10,11 +10,11 @@ from typing import TypeVar
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from openlakes_portal._rbac.accounts import accounts, identity_in
 from openlakes_portal._rbac.book import SIGNAL, PolicyBook
 from openlakes_portal._rbac.policy import Identity, Policy, holder_of, holders
 from openlakes_portal._store.clock import Clock, now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.identity_tables import people
 from openlakes_portal._store.signals import Signals
 from openlakes_portal.spi import Conflict
 
@@ -69,7 +69,7 @@ class Administration:
             async with self._database.write() as connection:
                 if not self._database.is_sqlite:
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-                before, persons = await self._book.read(connection), await _people(connection)
+                before, persons = await self._book.read(connection), await _accounts(connection)
                 result = await apply(connection)
                 after = await self._book.read(connection)
                 moment = self._clock()
@@ -97,22 +97,22 @@ class Administration:
         return result
 
 
-async def _people(connection: AsyncConnection) -> list[Identity]:
-    columns = (people.c.issuer, people.c.subject, people.c.username, people.c.name, people.c.email, people.c.groups)
-    rows = await connection.execute(select(*columns).order_by(people.c.username))
-    return [Identity(r.issuer, r.subject, r.username, r.name, r.email, tuple(r.groups)) for r in rows]
+async def _accounts(connection: AsyncConnection) -> list[Identity]:
+    rows = await connection.execute(select(accounts).order_by(accounts.c.username))
+    return [identity_in(row) for row in rows]
 
 
 def administrators(policy: Policy, persons: Iterable[Identity], at: datetime) -> list[Identity]:
     """People who signed in once, are not disabled, and can change access for good: by a binding without an end and
-    without a filter."""
+    without a filter. A service account is none: it cannot sign in to put things right."""
 
     by = {
         holder_of(binding)
         for binding in policy.bindings
         if binding.expires_at is None and binding.resource is None and MANAGE in policy.held_by(binding.role)
     }
-    return [person for person in persons if person.key not in policy.disabled and by & holders(person)]
+    able = [person for person in persons if not person.is_service and person.key not in policy.disabled]
+    return [person for person in able if by & holders(person)]
 
 
 def held(policy: Policy, person: Identity, at: datetime) -> Held:

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from openlakes_portal._rbac.accounts import accounts
 from openlakes_portal._rbac.policy import Binding, Origin, Policy, closure
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.identity_tables import people, role_bindings, roles
+from openlakes_portal._store.identity_tables import role_bindings, roles
 from openlakes_portal._store.signals import Signals
 
 SIGNAL = "policy"
@@ -63,7 +64,7 @@ class PolicyBook:
         """The policy as this transaction sees it."""
         role_rows = (await connection.execute(select(roles))).all()
         binding_rows = (await connection.execute(select(role_bindings).order_by(role_bindings.c.id))).all()
-        query = select(people.c.issuer, people.c.subject).where(people.c.disabled_at.is_not(None))
+        query = select(accounts.c.issuer, accounts.c.subject).where(accounts.c.disabled_at.is_not(None))
         disabled = frozenset(f"{row.issuer}#{row.subject}" for row in await connection.execute(query))
         base = self._base
         made = {row.name: closure(row.permissions, base.permissions) for row in role_rows if row.name not in base.roles}

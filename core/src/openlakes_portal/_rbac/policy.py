@@ -17,12 +17,16 @@ from openlakes_portal.spi import ROLES, Permission, Principal, ScopedGrant
 
 ADMIN_ROLE = "platform-admin"
 DEMO = "urn:openlakes:demo#"
+SERVICE_ISSUER = "openlakes:service-account"
+"""Issuer of every service account. It is no address, so it can be no identity provider's."""
+SERVICE_PREFIX = "service:"
+"""How the user name of a service account begins, and of nobody else."""
 Origin = Literal["settings", "demo", "console", "request", "share"]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A person as the sign-in states them: identity is issuer + subject, the rest are attributes."""
+    """A person as the sign-in states them, or a service account: identity is issuer + subject, the rest attributes."""
 
     issuer: str
     subject: str
@@ -35,6 +39,11 @@ class Identity:
     def key(self) -> str:
         """Issuer and subject as one."""
         return f"{self.issuer}#{self.subject}"
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is a service account, and nobody in person."""
+        return self.issuer == SERVICE_ISSUER
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 
 from openlakes_portal._rbac.resources import check_filter
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are refused, nothing changes after the start."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from openlakes_portal._settings.section import Section
 
 
 def default_data_dir() -> Path:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
+import httpx
 import structlog
 
 from openlakes_portal._auth.grants import Grant
@@ -94,7 +95,7 @@ class OidcClient:
     async def _token_call(self, form: dict[str, str]) -> Answer:
         """One call to the token endpoint; what says nothing about the person is raised here."""
         endpoint = (await self._provider.metadata()).token_endpoint
-        answer = await self._provider.fetch.post_form(endpoint, form)
+        answer = await self._post(endpoint, form)
         error = _error(answer)
         if answer.status == 401 or error in ("invalid_client", "unauthorized_client"):
             raise ProviderMisconfigured(
@@ -106,6 +107,19 @@ class OidcClient:
         if answer.status != 200 and answer.status != 400:
             raise ProviderUnavailable(f"The identity provider's token endpoint answers {answer.status}.")
         return answer
+
+    async def _post(self, url: str, form: dict[str, str]) -> Answer:
+        """POST a form as the registered client (OpenID Connect Core, section 9)."""
+        settings = self._settings
+        secret = settings.client_secret.get_secret_value() if settings.client_secret else None
+        if secret is not None and settings.client_auth == "client_secret_basic":
+            # Client id and secret are form-encoded before they are joined (RFC 6749, 2.3.1).
+            auth = httpx.BasicAuth(quote_plus(settings.client_id), quote_plus(secret))
+            return await self._provider.fetch.post_form(url, form, auth)
+        fields = {**form, "client_id": settings.client_id}
+        if secret is not None:
+            fields["client_secret"] = secret
+        return await self._provider.fetch.post_form(url, fields)
 
     def _grant(self, data: dict[str, Any], before: Grant | None) -> Grant:
         token, kind = data.get("access_token"), data.get("token_type")
@@ -152,7 +166,7 @@ class OidcClient:
             calls.append((metadata.revocation_endpoint, hint))
         for url, form in calls:
             try:
-                await self._provider.fetch.post_form(url, form)
+                await self._post(url, form)
             except PortalError as error:
                 log.info("the sign-in could not be ended at the provider", reason=error.detail)
 

@@ -1,16 +1,17 @@
-"""Calls to the identity provider: one deadline, no redirects, a bounded JSON answer, nothing repeated."""
+"""Calls to who signs tokens (the identity provider, or another issuer that is trusted): one deadline, no redirects, a
+bounded JSON answer, nothing repeated."""
 
 import asyncio
 import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 
 from openlakes_portal._auth.oidc.errors import LostAnswer, ProviderMisconfigured, ProviderUnavailable
-from openlakes_portal._settings.model import OidcSettings
 
 MAX_ANSWER = 1024 * 1024
 
@@ -23,25 +24,40 @@ class Answer:
     data: dict[str, Any]
 
 
-class Fetcher:
-    """A client for one provider. Certificates are always verified; proxies of the environment are not used."""
+class Reach(Protocol):
+    """How somebody is reached."""
 
-    def __init__(self, settings: OidcSettings) -> None:
-        self._settings = settings
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates that are trusted for them (PEM), None for the machine's own."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that each call may take."""
+
+
+class Fetcher:
+    """A client for one of them, which messages call `title` and its settings `where`. Certificates are always verified;
+    proxies of the environment are not used."""
+
+    def __init__(self, reach: Reach, title: str = "identity provider", where: str = "auth.oidc") -> None:
+        self._reach = reach
+        self._title = title
+        self._where = where
         self._client: httpx.AsyncClient | None = None
 
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
-            trusted = self._settings.ca_file
+            trusted = self._reach.ca_file
             try:
                 context = ssl.create_default_context(cafile=str(trusted) if trusted else None)
             except (OSError, ssl.SSLError) as error:
                 raise ProviderMisconfigured(
-                    f"auth.oidc.ca_file {trusted} cannot be used: {error}.",
+                    f"{self._where}.ca_file {trusted} cannot be used: {error}.",
                     remedy="Give it a file of PEM certificates.",
                 ) from None
             self._client = httpx.AsyncClient(
-                verify=context, timeout=self._settings.timeout, follow_redirects=False, trust_env=False
+                verify=context, timeout=self._reach.timeout, follow_redirects=False, trust_env=False
             )
         return self._client
 
@@ -55,18 +71,9 @@ class Fetcher:
         headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
         return await self._call("POST", url, headers=headers, content=content)
 
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
-        """POST a form as the registered client (OpenID Connect Core, section 9)."""
-        settings = self._settings
-        secret = settings.client_secret.get_secret_value() if settings.client_secret else None
-        fields, auth = dict(form), None
-        if secret is not None and settings.client_auth == "client_secret_basic":
-            auth = httpx.BasicAuth(_quoted(settings.client_id), _quoted(secret))
-        else:
-            fields["client_id"] = settings.client_id
-            if secret is not None:
-                fields["client_secret"] = secret
-        return await self._call("POST", url, data=fields, auth=auth)
+    async def post_form(self, url: str, form: Mapping[str, str], auth: httpx.Auth | None = None) -> Answer:
+        """POST a form."""
+        return await self._call("POST", url, data=dict(form), auth=auth)
 
     async def head_date(self, url: str) -> str | None:
         """The `Date` of an answer."""
@@ -85,29 +92,29 @@ class Fetcher:
         response, body = await self._sent(method, url, host, **options)
         if response.is_redirect:
             raise ProviderMisconfigured(
-                f"The identity provider redirects {httpx.URL(url).path}; no call to it follows that.",
-                remedy="Set auth.oidc.issuer to the address that answers itself.",
+                f"The {self._title} redirects {httpx.URL(url).path}; no call to it follows that.",
+                remedy=f"Set {self._where}.issuer to the address that answers itself.",
             )
-        return Answer(response.status_code, _object(body, response.status_code, host))
+        return Answer(response.status_code, _object(body, response.status_code, f"The {self._title} ({host})"))
 
     async def _sent(self, method: str, url: str, host: str, **options: Any) -> tuple[httpx.Response, bytes]:
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(self._reach.timeout):
                 async with self._open().stream(method, url, **options) as response:
-                    return response, await _read(response, host)
+                    return response, await _read(response, f"The {self._title} ({host})")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             if isinstance(cause := _cause(error), ssl.SSLCertVerificationError):
                 raise ProviderMisconfigured(
-                    f"The certificate of the identity provider ({host}) is not trusted: {cause.verify_message}.",
-                    remedy="Give auth.oidc.ca_file the certificates that signed it, or mend the certificate.",
+                    f"The certificate of the {self._title} ({host}) is not trusted: {cause.verify_message}.",
+                    remedy=f"Give {self._where}.ca_file the certificates that signed it, or mend the certificate.",
                 ) from None
             raise ProviderUnavailable(
-                f"The identity provider ({host}) cannot be reached.",
+                f"The {self._title} ({host}) cannot be reached.",
                 remedy="Who is signed in stays so. `openlakes doctor` says more.",
             ) from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise LostAnswer(
-                f"The identity provider ({host}) did not answer in full: {type(error).__name__}.",
+                f"The {self._title} ({host}) did not answer in full: {type(error).__name__}.",
                 remedy="Try again; `openlakes doctor` says more.",
             ) from None
 
@@ -118,17 +125,17 @@ class Fetcher:
             self._client = None
 
 
-async def _read(response: httpx.Response, host: str) -> bytes:
+async def _read(response: httpx.Response, who: str) -> bytes:
     parts, size = [], 0
     async for part in response.aiter_bytes():
         size += len(part)
         if size > MAX_ANSWER:
-            raise ProviderUnavailable(f"The identity provider ({host}) answered with more than {MAX_ANSWER} bytes.")
+            raise ProviderUnavailable(f"{who} answered with more than {MAX_ANSWER} bytes.")
         parts.append(part)
     return b"".join(parts)
 
 
-def _object(body: bytes, status: int, host: str) -> dict[str, Any]:
+def _object(body: bytes, status: int, who: str) -> dict[str, Any]:
     try:
         data = json.loads(body) if body else {}
     except (ValueError, RecursionError):
@@ -137,14 +144,7 @@ def _object(body: bytes, status: int, host: str) -> dict[str, Any]:
         return data
     if status >= 400:
         return {}
-    raise ProviderUnavailable(f"The identity provider ({host}) answered with something that is no JSON object.")
-
-
-def _quoted(text: str) -> str:
-    """Client id and secret are form-encoded before they are joined (RFC 6749, 2.3.1)."""
-    from urllib.parse import quote_plus
-
-    return quote_plus(text)
+    raise ProviderUnavailable(f"{who} answered with something that is no JSON object.")
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -1,7 +1,6 @@
 """What the identity provider says of itself (OpenID Connect Discovery 1.0), and its keys (RFC 7517).
 
-The issuer is pinned: what is discovered must name it exactly. Keys are fetched again when they are old or a token names
-an unknown one, but not more than twice a minute, however many forged tokens come.
+The issuer is pinned: what is discovered must name it exactly. How often its keys are fetched says `keys`.
 """
 
 import asyncio
@@ -15,16 +14,12 @@ import structlog
 
 from openlakes_portal._auth.oidc.errors import ProviderMisconfigured, ProviderUnavailable
 from openlakes_portal._auth.oidc.fetch import Fetcher
+from openlakes_portal._auth.oidc.keys import FAILED_FOR, KeySet
 from openlakes_portal._auth.personas import is_loopback
 from openlakes_portal._settings.model import OidcSettings
 from openlakes_portal.spi import PortalError
 
 METADATA_FOR = 3600.0
-KEYS_FOR = 300.0
-REFETCH_AFTER = 30.0
-"""Seconds between two fetches for the sake of an unknown key: at most two a minute."""
-FAILED_FOR = 2.0
-"""Seconds for which a failure is the answer to everybody: a dead provider is not asked by each request."""
 
 log = structlog.get_logger("oidc")
 
@@ -43,13 +38,6 @@ class Metadata:
     names_issuer: bool
 
 
-@dataclass(frozen=True)
-class _Keys:
-    at: float
-    keys: tuple[Any, ...]
-    fault: PortalError | None = None
-
-
 class Provider:
     """One identity provider."""
 
@@ -58,8 +46,7 @@ class Provider:
         self._fetch = fetch
         self._clock = clock
         self._metadata: tuple[float, Metadata | PortalError] | None = None
-        self._keys: _Keys | None = None
-        self._refetched_at = float("-inf")
+        self._keys = KeySet(self._load_keys, clock)
         self._lock = asyncio.Lock()
 
     @property
@@ -101,28 +88,15 @@ class Provider:
 
     async def keys(self, kid: str | None) -> tuple[Any, ...]:
         """The keys that may have signed a token with this `kid`, all of them where it names none."""
-        endpoint = (await self.metadata()).jwks_uri
-        async with self._lock:
-            held = self._keys
-            age = self._clock() - held.at if held else float("inf")
-            unknown = held is not None and kid is not None and kid not in {k.kid for k in held.keys}
-            again = unknown and self._clock() - self._refetched_at > REFETCH_AFTER
-            if again:
-                self._refetched_at = self._clock()
-            if held is None or again or age > (FAILED_FOR if held.fault else KEYS_FOR):
-                held = self._keys = await self._load_keys(endpoint, held)
-        if held.fault is not None and not held.keys:
-            raise held.fault
-        return tuple(k for k in held.keys if kid is None or k.kid == kid)
+        await self.metadata()
+        return await self._keys.find(kid)
 
-    async def _load_keys(self, url: str, before: _Keys | None) -> _Keys:
-        try:
-            answer = await self._fetch.get(url)
-            if answer.status != 200 or not isinstance(answer.data.get("keys"), list):
-                raise ProviderUnavailable(f"The keys of the identity provider cannot be read ({answer.status}).")
-        except PortalError as error:
-            return _Keys(self._clock(), before.keys if before else (), error)
-        return _Keys(self._clock(), tuple(k for k in map(usable_key, answer.data["keys"][:100]) if k is not None))
+    async def _load_keys(self) -> list[Any]:
+        answer = await self._fetch.get((await self.metadata()).jwks_uri)
+        found = answer.data.get("keys")
+        if answer.status != 200 or not isinstance(found, list):
+            raise ProviderUnavailable(f"The keys of the identity provider cannot be read ({answer.status}).")
+        return found
 
 
 def parse_metadata(data: dict[str, Any], issuer: str) -> Metadata:
@@ -139,7 +113,7 @@ def parse_metadata(data: dict[str, Any], issuer: str) -> Metadata:
         value = data.get(name)
         if value is None and not required:
             return None
-        if not isinstance(value, str) or not _is_safe(value, issuer):
+        if not isinstance(value, str) or not is_safe(value, issuer):
             raise ProviderMisconfigured(
                 f"The identity provider states no usable {name}: {str(value)[:200]!r}.",
                 remedy="It must be an https address (http only where issuer and portal are on loopback).",
@@ -166,30 +140,11 @@ def parse_metadata(data: dict[str, Any], issuer: str) -> Metadata:
     )
 
 
-def _is_safe(url: str, issuer: str) -> bool:
+def is_safe(url: str, issuer: str) -> bool:
+    """Whether what an issuer names may be called: https, or http where the issuer itself is http on loopback."""
     parts = urlsplit(url)
     if not parts.hostname or parts.username is not None or parts.fragment:
         return False
     if parts.scheme == "https":
         return True
     return parts.scheme == "http" and urlsplit(issuer).scheme == "http" and is_loopback(parts.hostname)
-
-
-def usable_key(data: object) -> Any | None:
-    """A public key for signatures, None for anything else: what we cannot use stands beside what we can."""
-    from joserfc.jwk import JWKRegistry
-
-    if not isinstance(data, dict) or data.get("kty") not in ("RSA", "EC", "OKP") or data.get("use", "sig") != "sig":
-        return None
-    operations = data.get("key_ops")
-    if isinstance(operations, list) and "verify" not in operations:
-        return None
-    public = {k: v for k, v in data.items() if k not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
-    try:
-        key: Any = JWKRegistry.import_key(public)
-        key.get_op_key("verify")
-        if key.key_type == "RSA" and key.raw_value.key_size < 2048:
-            return None
-    except Exception:
-        return None
-    return key

@@ -1,11 +1,7 @@
 """The identity provider's part of a running portal, put together."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import delete, insert
-from sqlalchemy.exc import IntegrityError
 
 from openlakes_portal._auth.oidc.claims import PersonReader
 from openlakes_portal._auth.oidc.client import OidcClient
@@ -19,8 +15,8 @@ from openlakes_portal._auth.sessions import Session, Sessions
 from openlakes_portal._settings.model import AuthSettings
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.identity_tables import used_once
 from openlakes_portal._store.keyring import Keyring
+from openlakes_portal._store.once import first_use
 from openlakes_portal._store.tables import sessions as table
 from openlakes_portal.spi import PortalError
 
@@ -93,13 +89,9 @@ class Oidc:
         """Raises `SignInRefused` for what was used before."""
         skew = timedelta(seconds=self.provider.settings.clock_skew + 60)
         ends = min(datetime.fromtimestamp(until, UTC), now() + timedelta(days=1)) + skew
-        values = {"value_hash": hashlib.sha256(value.encode()).hexdigest(), "expires_at": ends}
-        try:
-            async with self._database.write() as connection:
-                await connection.execute(delete(used_once).where(used_once.c.expires_at < now()))
-                await connection.execute(insert(used_once).values(values))
-        except IntegrityError:
-            raise refused("the logout token was used before") from None
+        async with self._database.write() as connection:
+            if not await first_use(connection, value, ends):
+                raise refused("the logout token was used before")
 
     async def close(self) -> None:
         """Let renewals end and connections go."""

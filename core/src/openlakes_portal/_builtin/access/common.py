@@ -6,7 +6,6 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from openlakes_portal._rbac.policy import Identity
 from openlakes_portal._store.identity_tables import people
 from openlakes_portal.spi import BadRequest, NotFound, PortalError, PreconditionFailed, Request
 
@@ -41,11 +40,6 @@ def offset_of(cursor: str | None) -> int:
     if not cursor.isdecimal() or not cursor.isascii() or len(cursor) > 9:
         raise BadRequest("The cursor is none of ours.")
     return int(cursor)
-
-
-def identity_in(row: Row[Any]) -> Identity:
-    """A row of people as an identity."""
-    return Identity(row.issuer, row.subject, row.username, row.name, row.email, tuple(row.groups))
 
 
 def is_person(name: str) -> ColumnElement[bool]:

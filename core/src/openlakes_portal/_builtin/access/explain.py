@@ -1,24 +1,26 @@
 """Why somebody may, or may not; and who can grant it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
 from openlakes_portal._builtin import permissions as may_do
-from openlakes_portal._builtin.access.common import identity_in, person
 from openlakes_portal._builtin.access.views import GivenView, GrantorView, Paging, given, grantor_views
 from openlakes_portal._host.context import refused
+from openlakes_portal._rbac.accounts import account, accounts, identity_in
 from openlakes_portal._rbac.administration import held
-from openlakes_portal._rbac.policy import Policy, identity_of
+from openlakes_portal._rbac.policy import Identity, Policy, identity_of
 from openlakes_portal._rbac.resources import ResourceError, check_resource
 from openlakes_portal._store.clock import now
-from openlakes_portal._store.identity_tables import people
 from openlakes_portal.spi import ROLES, FieldError, InvalidInput, Listing, Request, Route, SignedIn
 
 if TYPE_CHECKING:
     from openlakes_portal._host.portal import Portal
+
+
+Kind = Literal["person", "service account"]
 
 
 class StepView(BaseModel):
@@ -35,6 +37,7 @@ class Explanation(BaseModel):
 
     subject: str
     username: str
+    kind: Kind
     permission: str
     resource: str | None
     allowed: bool
@@ -63,10 +66,11 @@ class PermissionView(BaseModel):
 
 
 class MatrixPerson(BaseModel):
-    """What one person holds by bindings."""
+    """What one person, or one service account, holds by bindings."""
 
     subject: str
     username: str
+    kind: Kind
     name: str
     disabled: bool
     roles: list[str]
@@ -98,12 +102,13 @@ def explain_routes(portal: "Portal") -> list[Route]:
             if not asker.may(may_do.ACCESS_READ):
                 raise refused(may_do.ACCESS_READ)
             async with portal.database.read() as connection:
-                identity = identity_in(await person(connection, query.subject))
+                identity = identity_in(await account(connection, query.subject))
             decision = await portal.decisions.explain(identity, query.permission, query.resource)
         grantors = await portal.grantors.of(query.permission, query.resource, names_owner=asker.may(may_do.ACCESS_READ))
         return Explanation(
             subject=identity.key,
             username=identity.username,
+            kind=kind_of(identity),
             permission=query.permission,
             resource=query.resource,
             allowed=decision.allowed,
@@ -135,9 +140,9 @@ def explain_routes(portal: "Portal") -> list[Route]:
         found: list[MatrixPerson] = []
         after = query.cursor
         while len(found) <= query.limit:
-            wanted = select(people).order_by(people.c.username).limit(query.limit + 1)
+            wanted = select(accounts).order_by(accounts.c.username).limit(query.limit + 1)
             async with portal.database.read() as connection:
-                part = wanted if after is None else wanted.where(people.c.username > after)
+                part = wanted if after is None else wanted.where(accounts.c.username > after)
                 rows = (await connection.execute(part)).all()
             found += [_person(portal.book.current, row) for row in rows if _holds(portal.book.current, row, query)]
             if len(rows) <= query.limit:
@@ -154,6 +159,11 @@ def explain_routes(portal: "Portal") -> list[Route]:
     ]
 
 
+def kind_of(identity: Identity) -> Kind:
+    """Whether it is a person."""
+    return "service account" if identity.is_service else "person"
+
+
 def _holds(policy: Policy, row: Row[Any], query: MatrixPage) -> bool:
     if query.permission is None:
         return True
@@ -165,6 +175,7 @@ def _person(policy: Policy, row: Row[Any]) -> MatrixPerson:
     return MatrixPerson(
         subject=identity.key,
         username=identity.username,
+        kind=kind_of(identity),
         name=identity.name,
         disabled=row.disabled_at is not None,
         roles=sorted(policy.roles_of(identity, moment)),

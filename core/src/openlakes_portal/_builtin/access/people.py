@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._builtin import permissions as may_do
-from openlakes_portal._builtin.access.common import identity_in, is_person, offset_of, person
+from openlakes_portal._builtin.access.common import is_person, offset_of, person
 from openlakes_portal._builtin.access.views import (
     Body,
     GivenView,
@@ -21,6 +21,7 @@ from openlakes_portal._builtin.access.views import (
     given,
     preview_view,
 )
+from openlakes_portal._rbac.accounts import account, identity_in
 from openlakes_portal._rbac.administration import held
 from openlakes_portal._rbac.policy import Identity, Policy, identity_of
 from openlakes_portal._store import handover
@@ -163,6 +164,7 @@ def people_routes(portal: "Portal") -> list[Route]:
                 values = {"disabled_at": row.disabled_at or now(), "disabled_reason": body.reason}
             await connection.execute(update(people).where(is_person(identity_in(row).key)).values(values))
             request.record(before={name: getattr(row, name) for name in values}, after=values)
+            await portal.api_tokens.owner_changed(connection, identity_in(row))
             return await person(connection, identity_in(row).key)
 
         row, preview = await portal.administration.change(apply, dry_run=query.dry_run)
@@ -181,7 +183,7 @@ def people_routes(portal: "Portal") -> list[Route]:
         """What somebody owns and can be handed over"""
         start = offset_of(query.cursor)
         async with portal.database.read() as connection:
-            row = await person(connection, request.path("username"))
+            row = await account(connection, request.path("username"))
             rows = await handover.owned(connection, _collections(portal), identity_in(row).key, start, query.limit + 1)
         more = str(start + query.limit) if len(rows) > query.limit else None
         return Listing([_owned(r) for r in rows[: query.limit]], more)
@@ -189,7 +191,7 @@ def people_routes(portal: "Portal") -> list[Route]:
     async def hand_over(request: Request, query: Tried, body: HandOver) -> HandedOver:
         """Give all that somebody owns to somebody else"""
         async with portal.database.write() as connection:
-            giver = identity_in(await person(connection, request.path("username")))
+            giver = identity_in(await account(connection, request.path("username")))
             taker = (await connection.execute(select(people).where(is_person(body.to)))).first()
             if taker is None:
                 wrong = FieldError("/to", "nobody of that name has signed in here")
@@ -219,7 +221,7 @@ def people_routes(portal: "Portal") -> list[Route]:
         policy, identity = portal.book.current, identity_of(request.principal)
         return Mine(
             groups=list(identity.groups),
-            roles=_roles(policy, identity),
+            roles=roles_held(policy, identity),
             permissions=given(held(policy, identity, now())),
         )
 
@@ -244,7 +246,7 @@ def _user(policy: Policy, row: Row[Any]) -> UserView:
         name=identity.name,
         email=identity.email,
         groups=list(identity.groups),
-        roles=_roles(policy, identity),
+        roles=roles_held(policy, identity),
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
         disabled_at=row.disabled_at,
@@ -252,7 +254,8 @@ def _user(policy: Policy, row: Row[Any]) -> UserView:
     )
 
 
-def _roles(policy: Policy, identity: Identity) -> list[RoleHeld]:
+def roles_held(policy: Policy, identity: Identity) -> list[RoleHeld]:
+    """The roles that somebody holds now, each with its binding."""
     return [
         RoleHeld(
             role=b.role,
