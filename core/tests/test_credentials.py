@@ -1,21 +1,22 @@
 """`context.credential`: what a driver of a plugin's own shows, from the exchangers that the plugin registered."""
 
-import stat
-import warnings
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from joserfc import jwt
-from joserfc.jwk import KeySet
 from pydantic import BaseModel, SecretStr
 
 from openlakes_portal._auth.issuer import Issuer
+from openlakes_portal._auth.signing_keys import SigningKeys, new_pem
 from openlakes_portal._host.context import PluginContext, Runtime
+from openlakes_portal._settings.issuer import IssuerSettings
 from openlakes_portal._store.clock import now
-from openlakes_portal.spi import PortalToken, Principal, UpstreamAuthFailed, UpstreamCredential
+from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.keyring import Keyring
+from openlakes_portal.spi import PortalToken, Principal, ProviderToken, UpstreamAuthFailed, UpstreamCredential
 
 ANALYST = Principal(subject="a", issuer="test", username="bi-analyst", name="A")
 
@@ -32,51 +33,22 @@ class Own:
     async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
         self.asked += 1
         right = {"audience": audience, "subject": principal.username, "expires_at": now() + timedelta(minutes=5)}
-        return UpstreamCredential("bearer", SecretStr("own"), **{**right, **self._wrong})
+        return UpstreamCredential(**{"kind": "bearer", "value": SecretStr("own"), **right, **self._wrong})
 
 
 class NoSettings(BaseModel):
     """A plugin without any."""
 
 
-def context_with(folder: Path, *exchangers: Own | PortalToken) -> PluginContext:
-    """What a plugin with these exchangers is given."""
-    runtime = Runtime(folder, "http://portal.test", issuer=Issuer("http://portal.test", folder))
+def context_with(folder: Path, *exchangers: Own | PortalToken | ProviderToken) -> PluginContext:
+    """What a plugin with these exchangers is given; the key that signs is one of the settings."""
+    pem = new_pem("ES256").decode()
+    settings = IssuerSettings(keys=(SecretStr(pem),))
+    keys = SigningKeys(Database(database_url(None, folder)), Keyring([b"k" * 32]), settings, folder)
+    runtime = Runtime(folder, "http://portal.test", issuer=Issuer("http://portal.test", keys))
     context = PluginContext("acme", NoSettings(), runtime, structlog.get_logger(), 1)
     context.exchange.exchangers = {exchanger.audience: exchanger for exchanger in exchangers}
     return context
-
-
-@pytest.mark.parametrize(("audience", "algorithm"), [("db-edwards", "EdDSA"), ("db-es", "ES256")])
-def test_a_token_verifies_by_the_published_keys(tmp_path: Path, audience: str, algorithm: Any) -> None:
-    issuer = Issuer("http://portal.test", tmp_path)
-    credential = issuer.mint(ANALYST, PortalToken(audience, algorithm=algorithm))
-    keys = issuer.jwks()["keys"]
-    assert [key["alg"] for key in keys] == ["EdDSA", "ES256"]
-    assert len({key["kid"] for key in keys}) == 2
-    assert not any("d" in key for key in keys), "private parts are not published"
-    with warnings.catch_warnings(action="ignore"):  # RFC 9864 renames EdDSA
-        token = jwt.decode(
-            credential.value.get_secret_value(), KeySet.import_key_set({"keys": keys}), algorithms=[algorithm]
-        )
-    assert token.header["alg"] == algorithm
-    assert token.header["kid"] == next(key["kid"] for key in keys if key["alg"] == algorithm)
-    assert (token.claims["aud"], token.claims["sub"]) == (audience, "bi-analyst")
-
-
-def test_each_algorithm_has_a_key_that_stays_and_is_its_owners(tmp_path: Path) -> None:
-    before = Issuer("http://portal.test", tmp_path).jwks()
-    assert Issuer("http://portal.test", tmp_path).jwks() == before
-    files = sorted(tmp_path.glob("issuer-*.pem"))
-    assert [file.name for file in files] == ["issuer-ed25519.pem", "issuer-es256.pem"]
-    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-
-
-def test_tokens_of_one_audience_are_not_confused_by_the_cache(tmp_path: Path) -> None:
-    issuer = Issuer("http://portal.test", tmp_path)
-    edwards, es = (issuer.mint(ANALYST, PortalToken("db", algorithm=algorithm)) for algorithm in ("EdDSA", "ES256"))
-    assert edwards.value != es.value
-    assert issuer.mint(ANALYST, PortalToken("db")) is edwards
 
 
 async def test_a_plugin_gets_what_its_exchangers_give(tmp_path: Path) -> None:
@@ -107,10 +79,74 @@ async def test_an_audience_without_an_exchanger_is_refused_with_the_remedy(tmp_p
         ({"subject": "platform-admin"}, "another subject"),
         ({"expires_at": now() + timedelta(hours=1)}, "a lifetime outside"),
         ({"expires_at": now() - timedelta(seconds=1)}, "a lifetime outside"),
+        ({"kind": "basic"}, "no name"),
     ],
 )
 async def test_a_credential_that_is_not_what_was_asked_for_is_refused(
     tmp_path: Path, wrong: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(UpstreamAuthFailed, match=words):
+    with pytest.raises(UpstreamAuthFailed, match=words) as refused:
         await context_with(tmp_path, Own(**wrong)).credential(ANALYST, "own")
+    assert refused.value.upstream == "own"
+    assert refused.value.remedy
+
+
+async def test_a_service_account_is_said_to_be_one(tmp_path: Path) -> None:
+    """`acts_as` is the exchanger's word, and core keeps it: what a person did by a service account is told apart."""
+    context = context_with(tmp_path, Own(acts_as="service", subject="robot"))
+    credential = await context.credential(ANALYST, "own")
+    assert (credential.acts_as, credential.subject) == ("service", "robot")
+    with pytest.raises(UpstreamAuthFailed, match="another subject"):
+        await context_with(tmp_path, Own(subject="robot")).credential(ANALYST, "own")
+
+
+async def test_whoever_asks_meanwhile_gets_the_same_answer_and_nobody_else_does(tmp_path: Path) -> None:
+    own = Own()
+    context = context_with(tmp_path, own)
+    other = Principal(subject="b", issuer="test", username="bob", name="B")
+    answers = await asyncio.gather(*(context.credential(who, "own") for who in [ANALYST, other] * 20))
+    assert own.asked == 2
+    assert {answer.subject for answer in answers[::2]} == {"bi-analyst"}
+    assert {answer.subject for answer in answers[1::2]} == {"bob"}
+
+
+async def test_what_a_session_obtained_is_forgotten_with_it(tmp_path: Path) -> None:
+    own = Own()
+    context = context_with(tmp_path, own, PortalToken("db", algorithm="ES256"))
+    who = Principal(subject="a", issuer="test", username="anna", name="A", session_id="s1")
+    first = await context.credential(who, "db")
+    await context.credential(who, "own")
+    assert await context.credential(who, "db") is first
+    context.exchange.forget("s1")
+    assert context._runtime.issuer is not None
+    context._runtime.issuer.forget("s1")
+    await context.credential(who, "own")
+    assert own.asked == 2
+    assert await context.credential(who, "db") is not first
+
+
+async def test_an_exchanger_that_raises_or_hangs_is_a_failure_that_names_the_audience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bad(Own):
+        async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
+            raise RuntimeError("s3cret")
+
+    class Hanging(Own):
+        async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr("openlakes_portal._host.exchange.DEADLINE", 0.1)
+    for exchanger, words in ((Bad(), "failed: RuntimeError"), (Hanging(), "did not end within")):
+        with pytest.raises(UpstreamAuthFailed, match=words) as refused:
+            await context_with(tmp_path, exchanger).credential(ANALYST, "own")
+        assert "own" in refused.value.detail
+        assert refused.value.remedy
+        assert "s3cret" not in refused.value.detail
+
+
+async def test_a_token_of_the_provider_needs_a_provider(tmp_path: Path) -> None:
+    with pytest.raises(UpstreamAuthFailed, match="signs in without one") as refused:
+        await context_with(tmp_path, ProviderToken("airflow")).credential(ANALYST, "airflow")
+    assert refused.value.remedy == "Set auth.mode to oidc, with the provider that the system trusts."

@@ -33,6 +33,7 @@ from openlakes_portal.spi import (
 from openlakes_portal.spi.context import Logger
 
 if TYPE_CHECKING:
+    from openlakes_portal._auth.oidc.exchange import ProviderExchange
     from openlakes_portal._host.decisions import Decisions
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Runtime:
     audit: AuditLog | None = None
     sessions: Sessions | None = None
     issuer: Issuer | None = None
+    provider_exchange: "ProviderExchange | None" = None
     decisions: "Decisions | None" = None
     sharing: SharingTools | None = None
     services: list[Service] = field(default_factory=list)

@@ -19,6 +19,7 @@ from openlakes_portal.spi import (
     Permission,
     PluginManifest,
     PortalToken,
+    ProviderToken,
     Route,
     SearchProvider,
     Service,
@@ -43,7 +44,7 @@ class Contribution:
     routes: tuple[Route, ...] = ()
     asgi_routes: tuple[AsgiRoute, ...] = ()
     apps: tuple[UpstreamApp, ...] = ()
-    exchangers: tuple[TokenExchanger | PortalToken, ...] = ()
+    exchangers: tuple[TokenExchanger | PortalToken | ProviderToken, ...] = ()
     services: tuple[Service, ...] = ()
     nav: tuple[NavEntry, ...] = ()
     pages: tuple[Page, ...] = ()

@@ -17,6 +17,7 @@ from openlakes_portal._auth.api_tokens import ApiTokens
 from openlakes_portal._auth.issuer import Issuer
 from openlakes_portal._auth.personas import demo_bindings
 from openlakes_portal._auth.sessions import Session, Sessions
+from openlakes_portal._auth.signing_keys import SigningKeys
 from openlakes_portal._host.context import PluginContext, Runtime
 from openlakes_portal._host.contribution import Contribution
 from openlakes_portal._host.decisions import Decisions
@@ -35,18 +36,20 @@ from openlakes_portal._http.request_id import current_request_id
 from openlakes_portal._rbac.administration import Administration
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._settings.load import LoadedSettings
-from openlakes_portal._store.database import Database, database_url
+from openlakes_portal._store.database import Database, database_url, in_background
 from openlakes_portal._store.idempotency import IdempotencyStore
 from openlakes_portal._store.key_check import check_key
 from openlakes_portal._store.keyring import Keyring, load_keyring
 from openlakes_portal._store.migrate import check, migrate
 from openlakes_portal._store.signals import Signals
+from openlakes_portal.spi import PortalToken, Principal
 
 if TYPE_CHECKING:
     from openlakes_portal._auth.oidc.service import Oidc
 
 log = structlog.get_logger("portal")
 SWEEP_EVERY = 20.0
+KEYS_EVERY = 60.0
 
 
 class BootFailed(Exception):
@@ -92,6 +95,7 @@ class Portal:
         self.load_seconds = 0.0
         self._stack = AsyncExitStack()
         self._sweeper: asyncio.Task[None] | None = None
+        self._contributions: list[Contribution] = []
 
     async def start(self) -> None:
         """Database, plugins, their lifespans, the frozen registry, the watch; then `ready`."""
@@ -113,13 +117,14 @@ class Portal:
         self.keyring = load_keyring(self.settings)
         await check_key(self.database, self.keyring)
         self.signals = Signals(self.database)
+        server = self.settings.server
         self.audit = AuditLog(self.database)
         self.reads = ReadCounter(self.audit, self.settings.audit.reads_every)
-        server = self.settings.server
         self.trail = AuditTrail(
             self.database, self.keyring, self.audit, self.settings.audit, server.public_url, server.data_dir
         )
-        self.issuer = Issuer(self.settings.server.public_url, self.settings.server.data_dir)
+        keys = SigningKeys(self.database, self.keyring, self.settings.auth.issuer, server.data_dir, self.signals)
+        self.issuer = Issuer(server.public_url, keys)
         self.idempotency = IdempotencyStore(self.database, self.settings.limits.idempotency_ttl)
         self.runtime.loop = asyncio.get_running_loop()
         self.runtime.database, self.runtime.audit, self.runtime.issuer = self.database, self.audit, self.issuer
@@ -140,11 +145,14 @@ class Portal:
         await self.signals.start()
         self._stack.push_async_callback(self.signals.stop)
         self.runtime.sessions = self.sessions
+        self.sessions.on_end(self._forget_credentials)
         await self._open_oidc()
         self.runtime.services = [s for c in contributions for s in c.services]
         contributions, records = await self._enter_lifespans(contributions, records)
+        self.issuer.keys.need({e.algorithm for c in contributions for e in c.exchangers if isinstance(e, PortalToken)})
         self.registry = freeze(contributions, sorted(records, key=lambda r: r.id), bindings)
         await self.book.rebase(self.registry.policy)
+        self._contributions = contributions
         self.runtime.services = [s for c in contributions for s in c.services]
         self._report(records)
         self.lanes = {c.id: Lane(c.id, c.record.version, self.journal) for c in contributions}
@@ -159,6 +167,7 @@ class Portal:
         """Work that one replica does for all."""
         trail = self.trail
         jobs = [Job("audit statements", self.settings.audit.checkpoint_every, trail.statements.checkpoint)]
+        jobs.append(Job("signing keys", KEYS_EVERY, self.issuer.keys.rotate))
         jobs += [Job(f"audit sink {sink.name}", SEND_EVERY, sink.run) for sink in trail.sinks]
         if trail.retention is not None:
             jobs.append(Job("audit retention", ARCHIVE_EVERY, trail.retention.run))
@@ -179,7 +188,15 @@ class Portal:
             self.database, self.sessions, self.keyring, self.settings.auth, server.public_url, self._ended_by_provider
         )
         self._stack.push_async_callback(self.oidc.close)
+        self.runtime.provider_exchange = self.oidc.exchange
         await self.oidc.check()
+
+    async def _forget_credentials(self, principal: Principal) -> None:
+        """A session ended: nothing that it had obtained for other systems is handed out again."""
+        if principal.session_id is not None:
+            self.issuer.forget(principal.session_id)
+            for contribution in self._contributions:
+                contribution.context.exchange.forget(principal.session_id)
 
     async def _ended_by_provider(self, session: Session, reason: str) -> None:
         entry = Entry(
@@ -294,10 +311,12 @@ class Portal:
             raise BootFailed(f"server.boot_failure is abort, and these plugins are broken: {names}")
 
     async def _sweep(self) -> None:
+        in_background.set(True)
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             try:
                 await self.sessions.sweep()
+                await self.issuer.keys.refresh()
                 await self.api_tokens.sweep()
             except Exception as error:
                 log.warning("sessions and tokens could not be swept", error=repr(error))

@@ -115,8 +115,8 @@ class Documents:
         return _json(bootstrap(self._portal, request.session))
 
     async def _jwks(self, request: HttpRequest) -> StarletteResponse:
-        answer = _json(self._portal.issuer.jwks())
-        answer.headers["cache-control"] = "public, max-age=300"
+        answer = _json(await self._portal.issuer.jwks())
+        answer.headers["cache-control"] = f"public, max-age={self._portal.issuer.keys.max_age}"
         return answer
 
     async def _metrics(self, request: HttpRequest) -> StarletteResponse:

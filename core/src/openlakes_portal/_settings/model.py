@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 
 from openlakes_portal._rbac.resources import check_filter
+from openlakes_portal._settings.issuer import IssuerSettings
 from openlakes_portal._settings.section import Section
 
 
@@ -144,6 +145,7 @@ class AuthSettings(Section):
     username_claim: str = Field("preferred_username", description="Claim by which every system knows a person")
     session: SessionSettings = Field(default_factory=SessionSettings, description="Sessions")
     tokens: TokenSettings = Field(default_factory=TokenSettings, description="API tokens")
+    issuer: IssuerSettings = Field(default_factory=IssuerSettings, description="The portal as a token issuer")
 
 
 class RoleBinding(Section):

@@ -21,7 +21,7 @@ from openlakes_portal.spi.decisions import Decider
 from openlakes_portal.spi.events import AuditEventType
 from openlakes_portal.spi.health import HealthCheck
 from openlakes_portal.spi.http import AsgiRoute, Route
-from openlakes_portal.spi.identity import PortalToken, TokenExchanger
+from openlakes_portal.spi.identity import PortalToken, ProviderToken, TokenExchanger
 from openlakes_portal.spi.pages import Module, NavEntry, Page, SlotContent
 from openlakes_portal.spi.search import SearchProvider
 from openlakes_portal.spi.services import Service
@@ -97,7 +97,7 @@ def register_apps(context: Context[Any]) -> Sequence[UpstreamApp]:
 
 
 @hookspec
-def register_token_exchangers(context: Context[Any]) -> Sequence[TokenExchanger | PortalToken]:
+def register_token_exchangers(context: Context[Any]) -> Sequence[TokenExchanger | PortalToken | ProviderToken]:
     """How a person's identity reaches its systems, one exchanger an audience."""
     raise NotImplementedError
 

@@ -15,10 +15,11 @@ class UpstreamCredential:
     """What is presented to an upstream.
 
     `kind` says where it goes: `bearer` (Authorization), `header` (the header `name`), `cookie` (the cookie `name`),
-    `basic` (`name` is the user). `acts_as` says truthfully whose rights it carries.
+    `basic` (`name` is the user), `database` (a login: `name` is the user, `value` the password; for drivers, by
+    `context.credential`, never for calls over HTTP). `acts_as` says truthfully whose rights it carries.
     """
 
-    kind: Literal["bearer", "header", "cookie", "basic"]
+    kind: Literal["bearer", "header", "cookie", "basic", "database"]
     value: SecretStr = field(repr=False)
     audience: str
     subject: str
@@ -48,7 +49,7 @@ class PortalToken:
 
     audience: str
     lifetime: int = 300
-    algorithm: Literal["EdDSA", "ES256"] = "EdDSA"
+    algorithm: Literal["EdDSA", "ES256", "RS256"] = "EdDSA"
 
     def __post_init__(self) -> None:
         if not self.audience:
@@ -59,3 +60,27 @@ class PortalToken:
     async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
         """Core mints this kind itself, with keys that no plugin sees; outside of a portal nobody can."""
         raise UpstreamAuthFailed(f"The token for {audience} is minted by the portal, and this is not one.")
+
+
+@dataclass(frozen=True)
+class ProviderToken:
+    """A token of the identity provider for another audience: core exchanges the person's own access token there
+    (RFC 8693), always with `audience`, and refuses an answer for another audience, another person or a wider scope.
+
+    `audience` is what `context.upstream` or `context.credential` names, `requested` what the provider calls it, if that
+    is something else. `scopes` are asked for beside `openid`. `opaque` accepts a token that cannot be looked into: then
+    the provider's word is all there is for its audience.
+    """
+
+    audience: str
+    requested: str | None = None
+    scopes: tuple[str, ...] = ()
+    opaque: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.audience or self.requested == "":
+            raise ValueError("ProviderToken needs an audience")
+
+    async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
+        """Core exchanges this kind itself, with tokens that no plugin sees; outside of a portal nobody can."""
+        raise UpstreamAuthFailed(f"The token for {audience} is exchanged by the portal, and this is not one.")

@@ -95,7 +95,7 @@ class OidcClient:
     async def _token_call(self, form: dict[str, str]) -> Answer:
         """One call to the token endpoint; what says nothing about the person is raised here."""
         endpoint = (await self._provider.metadata()).token_endpoint
-        answer = await self._post(endpoint, form)
+        answer = await self.post(endpoint, form)
         error = _error(answer)
         if answer.status == 401 or error in ("invalid_client", "unauthorized_client"):
             raise ProviderMisconfigured(
@@ -108,7 +108,7 @@ class OidcClient:
             raise ProviderUnavailable(f"The identity provider's token endpoint answers {answer.status}.")
         return answer
 
-    async def _post(self, url: str, form: dict[str, str]) -> Answer:
+    async def post(self, url: str, form: dict[str, str]) -> Answer:
         """POST a form as the registered client (OpenID Connect Core, section 9)."""
         settings = self._settings
         secret = settings.client_secret.get_secret_value() if settings.client_secret else None
@@ -166,7 +166,7 @@ class OidcClient:
             calls.append((metadata.revocation_endpoint, hint))
         for url, form in calls:
             try:
-                await self._post(url, form)
+                await self.post(url, form)
             except PortalError as error:
                 log.info("the sign-in could not be ended at the provider", reason=error.detail)
 

@@ -29,6 +29,7 @@ from openlakes_portal._store.tables import sessions as table
 from openlakes_portal.spi import NotAllowed, PortalError
 
 RENEW_BEFORE = timedelta(seconds=30)
+POLL = 0.1
 
 log = structlog.get_logger("oidc")
 Ended = Callable[[Session, str], Awaitable[None]]
@@ -61,30 +62,49 @@ class Renewals:
         self._lease = timedelta(seconds=settings.oidc.timeout * 4 + 5)
         self._ended = ended
         self._clock = clock
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[bool]] = {}
         sessions.on_active(self.look_at)
 
     def look_at(self, session: Session) -> None:
         """A session is in use: renew it in the background once it is due."""
         due = session.checked_at is not None and self._clock() - session.checked_at >= self._every * 0.8
         if session.has_grant and due and session.id_hash not in self._running:
-            task = asyncio.get_running_loop().create_task(self.renew(session))
-            self._running[session.id_hash] = task
-            task.add_done_callback(lambda _: self._running.pop(session.id_hash, None))
+            self._begin(session)
+
+    def _begin(self, session: Session, *, at_once: bool = False) -> "asyncio.Task[bool]":
+        task = asyncio.get_running_loop().create_task(self.renew(session, at_once=at_once))
+        self._running[session.id_hash] = task
+        task.add_done_callback(lambda _: self._running.pop(session.id_hash, None))
+        return task
 
     async def stop(self) -> None:
         """Let renewals that run come to their end: a refresh token that was used must be stored."""
         if self._running:
             await asyncio.wait(self._running.values(), timeout=self._lease.total_seconds())
 
-    async def renew(self, session: Session) -> None:
-        """Ask now, unless another process does."""
-        try:
-            if not await self._claim(session):
+    async def fresh(self, session: Session, usable: timedelta) -> Grant | None:
+        """The session's tokens, the access token good for at least so long; renewed first where it is not. None where
+        there are none (any more), or they could not be renewed in time."""
+        ends = self._clock() + self._lease
+        while True:
+            grant = await self._sessions.grant(session)
+            if grant is None or grant.expires_at - self._clock() > usable:
+                return grant
+            if session.ended.is_set() or self._clock() >= ends:
                 return None
+            # Whoever gives up waiting does not stop it: a refresh token that was used must be stored.
+            if not await asyncio.shield(self._running.get(session.id_hash) or self._begin(session, at_once=True)):
+                await asyncio.sleep(POLL)  # another process does
+
+    async def renew(self, session: Session, *, at_once: bool = False) -> bool:
+        """Ask now, unless another process does, or (but `at_once`) did lately; whether it was asked here."""
+        try:
+            if not await self._claim(session, at_once=at_once):
+                return False
             grant = await self._sessions.grant(session)
             if grant is None:
-                return await self._end(session, "its tokens cannot be read")
+                await self._end(session, "its tokens cannot be read")
+                return True
             try:
                 grant, identity = await self._confirm(session, grant)
                 await self._sessions.confirm(session, grant, identity)
@@ -94,13 +114,15 @@ class Renewals:
             log.warning("a session could not be confirmed and goes on", session=session.public_id, reason=error.detail)
         except Exception as error:
             log.error("a session could not be confirmed", session=session.public_id, error=repr(error), exc_info=error)
+        return True
 
-    async def _claim(self, session: Session) -> bool:
+    async def _claim(self, session: Session, *, at_once: bool) -> bool:
         """Take the lease, and put off the next look, so that a dead provider is not asked with every request."""
         moment = self._clock()
         free = or_(table.c.refreshing_until.is_(None), table.c.refreshing_until < moment)
-        due = table.c.checked_at <= moment - self._every * 0.8
-        mine = update(table).where(table.c.id_hash == session.id_hash, free, due)
+        mine = update(table).where(table.c.id_hash == session.id_hash, free)
+        if not at_once:
+            mine = mine.where(table.c.checked_at <= moment - self._every * 0.8)
         values = {"refreshing_until": moment + self._lease}
         async with self._database.write() as connection:
             return (await connection.execute(mine.values(values))).rowcount == 1

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from openlakes_portal._auth.oidc.claims import PersonReader
 from openlakes_portal._auth.oidc.client import OidcClient
 from openlakes_portal._auth.oidc.errors import ProviderMisconfigured
+from openlakes_portal._auth.oidc.exchange import ProviderExchange
 from openlakes_portal._auth.oidc.fetch import Fetcher
 from openlakes_portal._auth.oidc.provider import Provider
 from openlakes_portal._auth.oidc.renewal import Ended, Renewals
@@ -46,6 +47,7 @@ class Oidc:
         reader = PersonReader(self.client, self.provider, settings)
         self.sign_ins = SignIns(database, keyring, self.provider, self.client, self.verifier, reader)
         self.renewals = Renewals(database, sessions, self.provider, self.client, self.verifier, reader, settings, ended)
+        self.exchange = ProviderExchange(self.provider, self.client, sessions, self.renewals)
 
     async def check(self) -> None:
         """Raises `ProviderMisconfigured` for a provider that must not be trusted as configured (wrong issuer, bad
