@@ -53,6 +53,10 @@ class Load:
                 if answer.status_code == 201:
                     self.acknowledged[answer.headers["x-request-id"]] = answer.json()["id"]
 
+    def wait(self, wanted: int) -> None:
+        """Until so many were answered."""
+        eventually(lambda: len(self.acknowledged) >= wanted, 60, f"{wanted} answers")
+
     def join(self) -> None:
         """They have noticed."""
         for thread in self._threads:
@@ -68,7 +72,7 @@ def test_what_was_answered_is_on_record_once(url: str, tmp_path: Path) -> None:
     for round in range(ROUNDS):
         load = Load(replica, person, round)
         wanted = ANSWERS + chance.randrange(10)
-        eventually(lambda load=load, wanted=wanted: len(load.acknowledged) >= wanted, 60, f"{wanted} answers")
+        load.wait(wanted)
         replica.kill()
         load.join()
         assert set(load.statuses) == {201}, load.statuses
