@@ -17,6 +17,7 @@ from openlakes_portal._host.portal import BootFailed, Portal
 from openlakes_portal._http.dispatcher import Dispatcher
 from openlakes_portal._http.documents import Documents
 from openlakes_portal._http.logs import configure
+from openlakes_portal._http.shared_rates import SharedRates
 from openlakes_portal._settings.load import LoadedSettings, load
 from openlakes_portal._store.keyring import KeyringError
 from openlakes_portal.spi import PortalError
@@ -33,6 +34,7 @@ class Application:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
         self._dispatcher: ASGIApp | None = None
+        self._rates: SharedRates | None = None
         self._end_tracing: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,13 +51,20 @@ class Application:
         """Start the portal and open the door."""
         await self.portal.start()
         wrap, self._end_tracing = _tracing(self.portal.loaded)
-        self._dispatcher = wrap(Dispatcher(self.portal, Documents(self.portal).app))
+        documents = Documents(self.portal)
+        dispatcher = Dispatcher(self.portal, documents.app)
+        limits = {"session": dispatcher.by_session, "address": dispatcher.by_address, "sign-in": documents.sign_ins}
+        self._rates = SharedRates(self.portal.database, limits)
+        self._rates.start()
+        self._dispatcher = wrap(dispatcher)
         # What is loaded by now stays for good: the collector need not look at it again with every full round.
         gc.collect()
         gc.freeze()
 
     async def stop(self) -> None:
         """Close the door's streams and stop the portal."""
+        if self._rates is not None:
+            await self._rates.stop()
         await self.portal.stop()
         self._end_tracing()
 

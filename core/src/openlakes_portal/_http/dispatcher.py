@@ -59,8 +59,8 @@ class Dispatcher:
         self._policy = HeaderPolicy(settings.server.public_url.startswith("https:"))
         self._hosts, self._origins = _own_hosts(settings.server.public_url, settings.server.allowed_hosts)
         self._loopback = is_loopback(urlsplit(settings.server.public_url).hostname or "")
-        self._by_session = TokenBuckets(self._limits.rate, self._limits.burst)
-        self._by_address = TokenBuckets(self._limits.anonymous_rate, self._limits.anonymous_burst)
+        self.by_session = TokenBuckets(self._limits.rate, self._limits.burst)
+        self.by_address = TokenBuckets(self._limits.anonymous_rate, self._limits.anonymous_burst)
         self.streams = StreamCounter(self._limits.streams)
         self._events = OpenStreams(portal.stopping)
         self._runner = EndpointRunner(portal)
@@ -180,7 +180,7 @@ class Dispatcher:
         if token is not None:
             request.session = await self._portal.api_tokens.session(token, request.address)
             if request.session is None:
-                self._by_address.take(request.address)
+                self.by_address.take(request.address)
                 raise NotSignedIn("This API token is worth nothing.", remedy="It was revoked, ended, or cut: make one.")
         elif (secret := request.cookie()) is not None:
             known, session = self._portal.sessions.cached(secret)
@@ -189,9 +189,9 @@ class Dispatcher:
             decisions = self._portal.decisions
             request.session = decisions.known(request.session) or await decisions.applied(request.session)
         if request.session is not None:
-            self._by_session.take(request.session.public_id)
+            self.by_session.take(request.session.public_id)
         else:
-            self._by_address.take(request.address)
+            self.by_address.take(request.address)
 
     def _authorise(self, request: HttpRequest, access: Access) -> None:
         if isinstance(access, Public):

@@ -71,6 +71,7 @@ class Documents:
         self._portal = portal
         self._shell = Shell(portal)
         signing = SignInDocuments(portal, self._shell)
+        self.sign_ins = signing.sign_ins
         self._openapi: bytes | None = None
         table: list[tuple[str, str, Handler]] = [
             ("GET", "/api/live", self._live),

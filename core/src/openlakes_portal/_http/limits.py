@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from openlakes_portal.spi import Limited
 
 MAX_KEYS = 20_000
+HOT = 0.75
+"""A key with less than this part of its burst left is told to the other replicas."""
 
 
 class TokenBuckets:
@@ -18,6 +20,11 @@ class TokenBuckets:
         self._burst = burst
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._hot = burst * HOT
+        self._told: set[str] = set()
+        """Keys that are near their limit: the other replicas are told what they use."""
+        self._used: dict[str, float] = {}
+        """What they have used and nobody was told of yet."""
 
     def take(self, key: str) -> None:
         """Take one token; raises `Limited` with the time until there is one."""
@@ -30,9 +37,37 @@ class TokenBuckets:
                 "Too many requests at once.", retry_after=wait, remedy=f"Try again in {max(1, round(wait))} s."
             )
         self._buckets[key] = (tokens - 1, moment)
+        if tokens > self._hot:
+            self._told.discard(key)
+        elif key in self._told:
+            self._used[key] = self._used.get(key, 0) + 1
+        else:
+            self._told.add(key)
+            self._used[key] = self._burst - tokens + 1  # all that it used up before it was anybody's business
         self._buckets.move_to_end(key)
         if len(self._buckets) > MAX_KEYS:
-            self._buckets.popitem(last=False)
+            forgotten, _ = self._buckets.popitem(last=False)
+            self._told.discard(forgotten)
+
+    def take_hot(self, most: int) -> dict[str, float]:
+        """What keys near their limit have used since the last time, be it nothing; the busiest, at most so many."""
+        used, self._used = self._used, {}
+        moment = self._clock()
+        for key in self._told - set(used):
+            tokens, at = self._buckets[key]
+            if tokens + (moment - at) * self._rate > self._hot:
+                self._told.discard(key)
+            else:
+                used[key] = 0.0
+        return dict(sorted(used.items(), key=lambda item: -item[1])[:most])
+
+    def take_off(self, key: str, tokens: float) -> None:
+        """Another replica has let so many through."""
+        moment = self._clock()
+        held, at = self._buckets.get(key, (self._burst, moment))
+        left = min(self._burst, held + (moment - at) * self._rate) - tokens
+        self._buckets[key] = (max(-self._burst, left), moment)
+        self._told.add(key)  # what is missing now is not what was used here
 
 
 class StreamCounter:

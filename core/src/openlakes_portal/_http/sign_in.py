@@ -44,7 +44,7 @@ class SignInDocuments:
         self._portal = portal
         self._shell = shell
         per_minute = portal.settings.limits.sign_in
-        self._sign_ins = TokenBuckets(per_minute / 60, per_minute)
+        self.sign_ins = TokenBuckets(per_minute / 60, per_minute)
 
     async def login(self, request: HttpRequest) -> StarletteResponse:
         """On to the provider at once; in demo mode to the page of personas."""
@@ -53,7 +53,7 @@ class SignInDocuments:
         if oidc is None:
             return _redirect("/signin" if target == "/" else f"/signin?next={_quoted(target)}")
         try:
-            self._sign_ins.take(request.address)
+            self.sign_ins.take(request.address)
             browser = request.cookie(SIGN_IN_COOKIE) or secrets.token_urlsafe(32)
             url = await oidc.sign_ins.begin(target, browser, silent=request.query("prompt", default="") == "none")
         except PortalError as error:
@@ -66,7 +66,7 @@ class SignInDocuments:
         if oidc is None:
             raise NotFound("There is nothing at this address.")
         try:
-            self._sign_ins.take(request.address)
+            self.sign_ins.take(request.address)
             found = await oidc.finish(self._query(request), request.cookie(SIGN_IN_COOKIE))
             ends = None if found.grant.refresh_token else found.grant.expires_at
             secret, session = await self._portal.sessions.create(
@@ -84,7 +84,7 @@ class SignInDocuments:
             raise NotFound("There is nothing at this address.")
         self._check_origin(request)
         check_media_type(request.headers.get("content-type"))
-        self._sign_ins.take(request.address)
+        self.sign_ins.take(request.address)
         try:
             wanted = DemoSignIn.model_validate_json(await request.body())
         except ValidationError as error:
