@@ -86,7 +86,7 @@ class SharedRates:
     async def _totals(self, connection: AsyncConnection, keys: Iterable[str], window: int) -> dict[str, int]:
         wanted = select(table.c.key, table.c.count).where(table.c.window == window, table.c.key.in_(list(keys)))
         rows = (await connection.execute(wanted)).all()
-        return {row.key: row.count for row in rows}
+        return {key: count for key, count in rows}  # noqa: C416 - a Row is no tuple of a key and a value to mypy
 
     async def _run(self) -> None:
         in_background.set(True)
