@@ -88,6 +88,10 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
           {boot.site.demo ? <p className="small t3">Demo mode, version {boot.site.version}</p> : null}
         </div>
         <Menu.Divider />
+        <Menu.Item leftSection={<Icon name="user" />} component={Link} to="/account">
+          My account
+        </Menu.Item>
+        <Menu.Divider />
         <Menu.Label>Theme</Menu.Label>
         <Menu.RadioGroup value={theme} onChange={(name) => setPreference("theme", name)}>
           {["system", "light", "dark"].map((name) => (

@@ -16,6 +16,8 @@ const Plugins = lazy(async () => ({ default: (await import("../pages/Plugins")).
 const Settings = lazy(async () => ({ default: (await import("../pages/Settings")).Settings }));
 const Audit = lazy(async () => ({ default: (await import("../pages/Audit")).Audit }));
 
+const Account = lazy(async () => ({ default: (await import("../pages/Account")).Account }));
+
 export function Pages(): ReactElement {
   const { boot } = usePortal();
   const session = useSession();
@@ -32,6 +34,7 @@ export function Pages(): ReactElement {
           <Route path="/admin/plugins" element={own("core:plugin:read", <Plugins />)} />
           <Route path="/admin/settings" element={own("core:setting:read", <Settings />)} />
           <Route path="/admin/audit" element={own("core:audit:read", <Audit />)} />
+          <Route path="/account" element={<Framed><Account /></Framed>} />
           {plugins.map(({ plugin, page: p }) => (
             <Route key={p.path} path={p.path} element={<PluginPageView plugin={plugin} page={p} />} />
           ))}
