@@ -8,6 +8,7 @@ import { usePortal, useSession } from "../ui/session";
 import { toast } from "../ui/toast";
 import { Mark } from "./Mark";
 import { RunningTray } from "./RunningTray";
+import { useWaiting } from "./waiting";
 
 const MODIFIER = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
 
@@ -50,6 +51,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
   const { boot, reload } = usePortal();
   const theme = usePreference("theme", "system");
   const times = usePreference("times", "relative");
+  const waiting = useWaiting();
   const initials = session.name
     .split(/\s+/)
     .map((word) => word[0] ?? "")
@@ -91,6 +93,11 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
         <Menu.Item leftSection={<Icon name="user" />} component={Link} to="/account">
           My account
         </Menu.Item>
+        {waiting > 0 ? (
+          <Menu.Item leftSection={<Icon name="inbox" />} component={Link} to="/admin/requests" rightSection={<span className="tag">{waiting}</span>}>
+            Requests to decide
+          </Menu.Item>
+        ) : null}
         <Menu.Divider />
         <Menu.Label>Theme</Menu.Label>
         <Menu.RadioGroup value={theme} onChange={(name) => setPreference("theme", name)}>

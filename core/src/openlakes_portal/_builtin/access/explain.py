@@ -75,7 +75,7 @@ class PermissionView(BaseModel):
 class PageQuery(BaseModel, extra="forbid"):
     """An address of the console."""
 
-    path: str = Field(min_length=1, max_length=500, description="/x/trino/sql")
+    path: str = Field(min_length=1, max_length=500, description="/operate/health")
 
 
 class PageAccess(BaseModel):

@@ -7,6 +7,7 @@ import { useReturnFocus } from "../../ui/return-focus";
 import { ErrorState, Loading } from "../../ui/states";
 import type { Preview } from "./shapes";
 import { givenWords, previewWords } from "./words";
+import "../../ui/ask.css";
 import "./access.css";
 
 type Props = {

@@ -15,6 +15,7 @@ import { Confirm } from "./Confirm";
 import { countOf, PagedRows, usePaged } from "./paged";
 import type { AccessRequest, Permission } from "./shapes";
 import { MARK_OF, wishWords } from "./words";
+import "../../ui/ask.css";
 import "./access.css";
 
 export function MyRequests(): ReactElement {

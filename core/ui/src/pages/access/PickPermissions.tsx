@@ -3,6 +3,7 @@ import { Checkbox, TextInput } from "@mantine/core";
 import { useState, type ReactElement } from "react";
 import { pluralOf } from "../../ui/format";
 import type { Permission } from "./shapes";
+import "../../ui/ask.css";
 import "./access.css";
 
 type Props = { label: string; known: Permission[]; picked: string[]; onChange: (picked: string[]) => void; error?: string | null; height?: "tall" };
