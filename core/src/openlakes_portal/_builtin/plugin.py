@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from openlakes_portal._builtin import permissions as may_do
+from openlakes_portal._builtin.access.pages import access_nav, access_pages
 from openlakes_portal._builtin.access.routes import access_routes
 from openlakes_portal._builtin.actions import Call, find_action, list_actions, run_action
 from openlakes_portal._builtin.audit import audit_routes
@@ -71,6 +72,7 @@ class CorePlugin:
             Page("plugins", "Plugins", may_do.PLUGINS, export="Plugins", path="admin/plugins"),
             Page("settings", "Settings", may_do.SETTINGS, export="Settings", path="admin/settings"),
             Page("audit", "Audit", may_do.AUDIT, export="Audit", path="admin/audit"),
+            *access_pages(),
         ]
 
     @hookimpl
@@ -81,6 +83,7 @@ class CorePlugin:
             NavEntry("Admin", "Plugins", "plugins", may_do.PLUGINS, "plug", 100),
             NavEntry("Admin", "Settings", "settings", may_do.SETTINGS, "settings", 200),
             NavEntry("Admin", "Audit", "audit", may_do.AUDIT, "audit", 300),
+            *access_nav(),
         ]
 
     @hookimpl

@@ -79,6 +79,8 @@ def _hits(
 
 def _pages(portal: Portal, principal: Principal, text: str) -> list[SearchHit]:
     words = text.lower().split()
+    found = navigation(portal.registry.contributions, principal)
+    found.append({"id": "core.account", "section": "", "label": "My account", "icon": "user", "path": "/account"})
     return [
         SearchHit(
             id=entry["id"],
@@ -89,6 +91,6 @@ def _pages(portal: Portal, principal: Principal, text: str) -> list[SearchHit]:
             icon=entry["icon"],
             plugin=entry["id"].split(".")[0],
         )
-        for entry in navigation(portal.registry.contributions, principal)
+        for entry in found
         if all(word in f"{entry['label']} {entry['section']}".lower() for word in words)
     ]

@@ -44,9 +44,10 @@ export function Palette({ onClose }: { onClose: () => void }): ReactElement {
       void navigate(path);
     };
     const words = wanted.toLowerCase();
+    const nav = [...boot.nav, { id: "core.account", section: "", label: "My account", icon: "user", path: "/account" }];
     const pages: Entry[] = wanted
       ? []
-      : boot.nav.map((n) => ({ id: n.id, group: "Pages", title: n.label, subtitle: n.section || null, icon: n.icon, open: go(n.path) }));
+      : nav.map((n) => ({ id: n.id, group: "Pages", title: n.label, subtitle: n.section || null, icon: n.icon, open: go(n.path) }));
     const hits: Entry[] = (found.data?.items ?? []).map((h) => ({
       id: h.id,
       group: groupOf(h.kind),

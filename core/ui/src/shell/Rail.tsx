@@ -3,6 +3,7 @@ import { Link, useLocation } from "react-router";
 import { Icon } from "../ui/icons";
 import { usePortal, type NavItem } from "../ui/session";
 import { placeOf } from "./place";
+import { useWaiting } from "./waiting";
 
 /** The journey: sections in the order that the server gives, only what this person may open. */
 export function Rail({ collapsed, onToggle }: { collapsed: boolean; onToggle?: () => void }): ReactElement {
@@ -39,11 +40,26 @@ export function Rail({ collapsed, onToggle }: { collapsed: boolean; onToggle?: (
   );
 }
 
+/** Where the mark of open requests stands. */
+const INBOX = "core.requests";
+
 function RailLink({ item, collapsed, here }: { item: NavItem; collapsed: boolean; here: boolean }): ReactElement {
   return (
     <Link to={item.path} aria-current={here ? "page" : undefined} title={collapsed ? item.label : undefined}>
       <Icon name={item.icon} />
       <span className="rail-label">{item.label}</span>
+      {item.id === INBOX ? <Waiting /> : null}
     </Link>
+  );
+}
+
+function Waiting(): ReactElement | null {
+  const count = useWaiting();
+  if (count === 0) return null;
+  return (
+    <span className="rail-count">
+      {count}
+      <span className="visually-hidden"> open</span>
+    </span>
   );
 }

@@ -8,6 +8,7 @@ import { usePortal, useSession } from "../ui/session";
 import { toast } from "../ui/toast";
 import { Mark } from "./Mark";
 import { RunningTray } from "./RunningTray";
+import { useWaiting } from "./waiting";
 
 const MODIFIER = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
 
@@ -50,6 +51,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
   const { boot, reload } = usePortal();
   const theme = usePreference("theme", "system");
   const times = usePreference("times", "relative");
+  const waiting = useWaiting();
   const initials = session.name
     .split(/\s+/)
     .map((word) => word[0] ?? "")
@@ -87,6 +89,15 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
           </p>
           {boot.site.demo ? <p className="small t3">Demo mode, version {boot.site.version}</p> : null}
         </div>
+        <Menu.Divider />
+        <Menu.Item leftSection={<Icon name="user" />} component={Link} to="/account">
+          My account
+        </Menu.Item>
+        {waiting > 0 ? (
+          <Menu.Item leftSection={<Icon name="inbox" />} component={Link} to="/admin/requests" rightSection={<span className="tag">{waiting}</span>}>
+            Requests to decide
+          </Menu.Item>
+        ) : null}
         <Menu.Divider />
         <Menu.Label>Theme</Menu.Label>
         <Menu.RadioGroup value={theme} onChange={(name) => setPreference("theme", name)}>

@@ -1,5 +1,5 @@
 // Every address of the console: our own pages, plugins' pages, and what stands where there is none.
-import { lazy, Suspense, useMemo, type ReactElement, type ReactNode } from "react";
+import { lazy, Suspense, useMemo, type ComponentType, type ReactElement, type ReactNode } from "react";
 import { Link, Route, Routes, useLocation } from "react-router";
 import { useApi } from "../ui/api";
 import type { DeclaredWire } from "../ui/blocks";
@@ -11,27 +11,35 @@ import { Home } from "../pages/Home";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { FromModule } from "./modules";
 
-const Health = lazy(async () => ({ default: (await import("../pages/Health")).Health }));
-const Plugins = lazy(async () => ({ default: (await import("../pages/Plugins")).Plugins }));
-const Settings = lazy(async () => ({ default: (await import("../pages/Settings")).Settings }));
-const Audit = lazy(async () => ({ default: (await import("../pages/Audit")).Audit }));
+/** Our own pages, each fetched when it is opened. `permission` null: for everybody who is signed in. */
+const OWN: { path: string; title: string; permission: string | null; body: ComponentType }[] = [
+  { path: "/operate/health", title: "Health", permission: "core:health:read", body: lazy(async () => ({ default: (await import("../pages/Health")).Health })) },
+  { path: "/admin/plugins", title: "Plugins", permission: "core:plugin:read", body: lazy(async () => ({ default: (await import("../pages/Plugins")).Plugins })) },
+  { path: "/admin/settings", title: "Settings", permission: "core:setting:read", body: lazy(async () => ({ default: (await import("../pages/Settings")).Settings })) },
+  { path: "/admin/audit", title: "Audit", permission: "core:audit:read", body: lazy(async () => ({ default: (await import("../pages/Audit")).Audit })) },
+  { path: "/account", title: "My account", permission: null, body: lazy(async () => ({ default: (await import("../pages/Account")).Account })) },
+  { path: "/admin/requests", title: "Access requests", permission: null, body: lazy(async () => ({ default: (await import("../pages/Requests")).Requests })) },
+];
+const NoAccess = lazy(async () => ({ default: (await import("../pages/NoAccess")).NoAccess }));
 
 export function Pages(): ReactElement {
   const { boot } = usePortal();
   const session = useSession();
   const { pathname } = useLocation();
   const plugins = useMemo(() => boot.plugins.flatMap((plugin) => plugin.pages.map((p) => ({ plugin, page: p }))), [boot.plugins]);
-  const own = (permission: string, element: ReactNode): ReactNode =>
-    session.permissions.includes(permission) ? <Framed>{element}</Framed> : <Framed><Forbidden permission={permission} /></Framed>;
+  const nobody = session.permissions.length === 0;
   return (
     <ErrorBoundary resetKey={pathname}>
       <Suspense fallback={<Framed><Loading rows={8} /></Framed>}>
         <Routes>
-          <Route path="/" element={<Framed>{session.permissions.length ? <Home /> : <NoAccess />}</Framed>} />
-          <Route path="/operate/health" element={own("core:health:read", <Health />)} />
-          <Route path="/admin/plugins" element={own("core:plugin:read", <Plugins />)} />
-          <Route path="/admin/settings" element={own("core:setting:read", <Settings />)} />
-          <Route path="/admin/audit" element={own("core:audit:read", <Audit />)} />
+          <Route path="/" element={<Framed>{nobody ? <NoAccess /> : <Home />}</Framed>} />
+          {OWN.map(({ path, title, permission, body: Body }) => (
+            <Route
+              key={path}
+              path={path}
+              element={<Framed>{permission === null || session.permissions.includes(permission) ? <Body /> : <Locked title={title} permission={permission} />}</Framed>}
+            />
+          ))}
           {plugins.map(({ plugin, page: p }) => (
             <Route key={p.path} path={p.path} element={<PluginPageView plugin={plugin} page={p} />} />
           ))}
@@ -95,41 +103,31 @@ function Declared({ path }: { path: string }): ReactElement {
   );
 }
 
+/** Nothing for this person: a page that they may not open, where there is one, else nothing at all. */
 function NotFound(): ReactElement {
+  const { pathname } = useLocation();
+  const page = useApi<{ title: string; permission: string | null }>(pathname.startsWith("/x/") ? `/api/access/page?path=${encodeURIComponent(pathname)}` : null);
+  if (page.isLoading) return <Loading rows={4} />;
+  if (page.data?.permission) return <Locked title={page.data.title} permission={page.data.permission} />;
   return (
     <>
       <PageHeader title="There is no such page" />
       <section className="panel">
         <EmptyState title="Nothing is at this address" action={<Link to="/">Go to Home</Link>}>
-          It may have moved, its plugin may be missing or quarantined, or it is not for your role.
+          It may have moved, or its plugin may be missing or quarantined.
         </EmptyState>
       </section>
     </>
   );
 }
 
-function Forbidden({ permission }: { permission: string }): ReactElement {
+/** A page of a permission that this person does not hold: which one, why, and the way to ask for it. */
+function Locked({ title, permission }: { title: string; permission: string }): ReactElement {
   return (
     <>
-      <PageHeader title="Not for your role" />
+      <PageHeader title={`${title}: not yet for you`} />
       <section className="panel">
-        <EmptyState title="This page needs a permission that you do not hold" action={<Link to="/">Go to Home</Link>}>
-          Missing: <code>{permission}</code>. A platform admin can give you a role that holds it.
-        </EmptyState>
-      </section>
-    </>
-  );
-}
-
-function NoAccess(): ReactElement {
-  const session = useSession();
-  return (
-    <>
-      <PageHeader title="No access yet" />
-      <section className="panel">
-        <EmptyState title={`You are signed in as ${session.username}, and no role is bound to you`}>
-          Ask a platform admin of this portal to bind a role to you or to one of your groups; then load this page again.
-        </EmptyState>
+        <EmptyState title={`${title} needs a permission that you do not hold`} missing={{ permission }} action={<Link to="/">Go to Home</Link>} />
       </section>
     </>
   );

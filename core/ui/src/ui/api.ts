@@ -1,6 +1,9 @@
 // The portal's API: JSON in, JSON out, one shape of error. The CSRF token comes from the session.
 import { useMutation, useQuery, useQueryClient, type UseMutationResult, type UseQueryResult } from "@tanstack/react-query";
 
+/** Somebody who can grant: the owner of a thing, a person, or everybody of a group. */
+export type Grantor = { kind: "owner" | "person" | "group"; name: string; username: string | null };
+
 export type Problem = {
   type: string;
   title: string;
@@ -8,7 +11,12 @@ export type Problem = {
   detail: string;
   request_id: string;
   remedy?: string;
+  /** Of a refusal: what is missing, which rule said no, and who can grant it. */
   permission?: string;
+  resource?: string;
+  decided_by?: string;
+  reason?: string;
+  grantors?: Grantor[];
   errors?: { pointer: string; detail: string }[];
 };
 

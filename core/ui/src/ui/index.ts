@@ -1,6 +1,6 @@
 // @openlakes/ui 1.0: what plugins' modules may use. The design library underneath can change; these names stay.
 export { definePlugin, type OpenLakesPlugin } from "./contract";
-export { api, apiFetch, ApiError, currentCsrfToken, useApi, useApiMutation, type ApiOptions, type Problem } from "./api";
+export { api, apiFetch, ApiError, currentCsrfToken, useApi, useApiMutation, type ApiOptions, type Grantor, type Problem } from "./api";
 export { usePermission, usePortal, useSession, type Session } from "./session";
 export { getPreference, setPreference, usePreference } from "./preferences";
 export { useEvents, type StreamState } from "./events";
@@ -9,6 +9,7 @@ export { csvField, toCsv } from "./csv";
 export { Icon, ICONS } from "./icons";
 export { Status, STATE_ORDER } from "./status";
 export { Time, useNow } from "./time";
+export { AskForAccess, GatedButton, type Missing } from "./access";
 export { EmptyState, ErrorState, Loaded, Loading } from "./states";
 export { PageHeader, Panel } from "./layout";
 export { saveAs, Table, type TableColumn } from "./table";

@@ -2,6 +2,7 @@
 import { Button, Skeleton } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useState, type ReactElement, type ReactNode } from "react";
+import { AskForAccess, type Missing } from "./access";
 import { ApiError } from "./api";
 import { Icon } from "./icons";
 import "./states.css";
@@ -22,11 +23,23 @@ export function Loading({ rows = 4 }: { rows?: number }): ReactElement | null {
   );
 }
 
-export function EmptyState({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }): ReactElement {
+export function EmptyState({
+  title,
+  children,
+  action,
+  missing,
+}: {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  /** Where it is empty because this permission is missing. */
+  missing?: Missing;
+}): ReactElement {
   return (
     <div className="state">
       <p className="b">{title}</p>
       {children ? <p className="t2">{children}</p> : null}
+      {missing ? <AskForAccess {...missing} /> : null}
       {action}
     </div>
   );
@@ -41,11 +54,9 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
         {problem?.title ?? "This part of the page failed"}
       </p>
       <p className="t2">{problem?.detail ?? (error instanceof Error ? error.message : "Unknown fault")}</p>
-      {problem?.remedy ? <p className="t2">{problem.remedy}</p> : null}
+      {problem?.remedy && !problem.permission ? <p className="t2">{problem.remedy}</p> : null}
       {problem?.permission ? (
-        <p className="t2">
-          Missing permission: <code>{problem.permission}</code>
-        </p>
+        <AskForAccess permission={problem.permission} resource={problem.resource} decided_by={problem.decided_by} reason={problem.reason} grantors={problem.grantors} />
       ) : null}
       <div className="row wrap">
         {retry ? (

@@ -14,7 +14,17 @@ from openlakes_portal._rbac.administration import held
 from openlakes_portal._rbac.policy import Identity, Policy, identity_of
 from openlakes_portal._rbac.resources import ResourceError, check_resource
 from openlakes_portal._store.clock import now
-from openlakes_portal.spi import ROLES, FieldError, InvalidInput, Listing, Request, Route, SignedIn
+from openlakes_portal.spi import (
+    ROLES,
+    FieldError,
+    InvalidInput,
+    Listing,
+    NotFound,
+    Permission,
+    Request,
+    Route,
+    SignedIn,
+)
 
 if TYPE_CHECKING:
     from openlakes_portal._host.portal import Portal
@@ -63,6 +73,20 @@ class PermissionView(BaseModel):
     scoped: bool
     implies: list[str]
     roles: list[str]
+
+
+class PageQuery(BaseModel, extra="forbid"):
+    """An address of the console."""
+
+    path: str = Field(min_length=1, max_length=500, description="/operate/health")
+
+
+class PageAccess(BaseModel):
+    """A page, and the permission that opens it (null: being signed in does)."""
+
+    path: str
+    title: str
+    permission: str | None
 
 
 class MatrixPerson(BaseModel):
@@ -135,6 +159,15 @@ def explain_routes(portal: "Portal") -> list[Route]:
             ]
         )
 
+    async def page(request: Request, query: PageQuery) -> PageAccess:
+        """Which permission opens a page of the console"""
+        for contribution in portal.registry.contributions:
+            for found in contribution.pages:
+                if contribution.page_path(found.id) == query.path:
+                    needed = found.access.name if isinstance(found.access, Permission) else None
+                    return PageAccess(path=query.path, title=found.title, permission=needed)
+        raise NotFound("No active plugin has a page at this address.")
+
     async def matrix(request: Request, query: MatrixPage) -> Listing[MatrixPerson]:
         """Who holds what, person by person"""
         found: list[MatrixPerson] = []
@@ -155,6 +188,7 @@ def explain_routes(portal: "Portal") -> list[Route]:
     return [
         Route("GET", "access/explain", explain, own),
         Route("GET", "access/permissions", permissions, SignedIn("the API's description names them to anybody")),
+        Route("GET", "access/page", page, SignedIn("who may not open a page can ask for what opens it")),
         Route("GET", "access/matrix", matrix, may_do.ACCESS_READ),
     ]
 
