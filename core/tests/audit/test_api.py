@@ -110,6 +110,7 @@ async def test_filters_find_what_they_say(portal: PortalUnderTest) -> None:
     assert await _records(portal, until="2020-01-01T00:00:00Z") == []
     assert len(await _records(portal, since=mine["at"], action="acme.")) == 1
     assert await _records(portal, phase="unfinished") == []
+    assert {r["phase"] for r in await _records(portal, phase="last")} == {"outcome", "event"}
     admin = portal.signed_in("platform-admin")
     for wrong in ({"since": "yesterday"}, {"phase": "other"}, {"cursor": "x"}, {"since": "2020-01-01T00:00:00"}):
         assert (await admin.get("/api/audit", params=wrong)).status_code in (400, 422)

@@ -26,7 +26,7 @@ class AuditQuery:
     action: str | None = None
     object: str | None = None
     result: str | None = None
-    phase: Phase | Literal["unfinished"] | None = None
+    phase: Phase | Literal["unfinished", "last"] | None = None
     session: str | None = None
     request_id: str | None = None
     since: datetime | None = None
@@ -72,14 +72,17 @@ def filtered(statement: Select[Any], query: AuditQuery) -> Select[Any]:
     for column, value in ((columns.session, query.session), (columns.request_id, query.request_id)):
         if value:
             statement = statement.where(column == value)
-    if query.phase == "unfinished":
+    if query.phase in ("unfinished", "last"):
         outcome = table.alias("outcome")
         ended = select(outcome.c.id).where(
             outcome.c.request_id == columns.request_id,
             outcome.c.action == columns.action,
             outcome.c.phase == "outcome",
         )
-        statement = statement.where(columns.phase == "intent", ~ended.exists())
+        open_intent = (columns.phase == "intent") & ~ended.exists()
+        statement = statement.where(
+            open_intent if query.phase == "unfinished" else (columns.phase != "intent") | open_intent
+        )
     elif query.phase:
         statement = statement.where(columns.phase == query.phase)
     if query.since is not None:

@@ -46,8 +46,8 @@ class AuditSelection(BaseModel):
     action: str | None = Field(None, max_length=200, description="Beginning of the action's name")
     object: str | None = Field(None, max_length=300, description="Beginning of the object's name")
     result: str | None = Field(None, max_length=100, description="Beginning of the result: done, refused, failed")
-    phase: Literal["intent", "outcome", "event", "unfinished"] | None = Field(
-        None, description="unfinished: intents without an outcome"
+    phase: Literal["intent", "outcome", "event", "unfinished", "last"] | None = Field(
+        None, description="unfinished: intents without an outcome; last: those, outcomes and events"
     )
     session: str | None = Field(None, max_length=36, description="Records of one session or API token")
     request_id: str | None = Field(None, max_length=64, description="Records of one request")

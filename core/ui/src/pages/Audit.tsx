@@ -1,40 +1,45 @@
-import { Button, TextInput } from "@mantine/core";
+import { Button, NativeSelect, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useInfiniteQuery, type InfiniteData } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useSearchParams } from "react-router";
-import { api, type ApiError } from "../ui/api";
-import { plural } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
-import { EmptyState, ErrorState, Loading } from "../ui/states";
+import { EmptyState } from "../ui/states";
 import { Status } from "../ui/status";
 import { Table } from "../ui/table";
 import { Time } from "../ui/time";
-import { markOf, sentenceOf, type AuditRecord } from "./audit-words";
+import { countOf, PagedRows, usePaged } from "./access/paged";
+import { LogState } from "./audit/State";
+import { Story } from "./audit/Story";
+import { FILTERS, markOf, queryOf, sentenceOf, type AuditRecord } from "./audit/words";
+import "../ui/ask.css";
+import "./audit/audit.css";
 
-type Page = { items: AuditRecord[]; next_cursor: string | null };
-
-const FILTERS = [
-  { name: "actor", label: "Who", hint: "user name" },
-  { name: "action", label: "Action", hint: "action, or its beginning" },
-  { name: "request_id", label: "Request", hint: "request id" },
+const RESULTS = [
+  { value: "", label: "Any result" },
+  { value: "done", label: "Done" },
+  { value: "refused", label: "Refused" },
+  { value: "failed", label: "Failed" },
 ];
+const KINDS = [
+  { value: "", label: "Changes and events" },
+  { value: "outcome", label: "Changes" },
+  { value: "event", label: "Events" },
+  { value: "unfinished", label: "Without an outcome" },
+  { value: "all", label: "Every record" },
+];
+/** Filters that come from a click on a record: shown as chips. */
+const CHIPS = [
+  { name: "session", label: "Session" },
+  { name: "request_id", label: "Request" },
+] as const;
 
-/** Who did what: newest first, filtered by the URL, page by page. */
+/** Who did what: newest first, filtered by the URL, page by page; one record's story over it. */
 export function Audit(): ReactElement {
   const [parameters, setParameters] = useSearchParams();
-  const [filter] = useDebouncedValue(parameters.toString(), 250);
-  const records = useInfiniteQuery<Page, ApiError, InfiniteData<Page>, string[], string | null>({
-    queryKey: ["api", "/api/audit", filter],
-    queryFn: ({ pageParam, signal }) => {
-      const query = new URLSearchParams(filter);
-      if (pageParam) query.set("cursor", pageParam);
-      return api<Page>(`/api/audit?${query}`, { signal });
-    },
-    initialPageParam: null,
-    getNextPageParam: (page) => page.next_cursor,
-  });
+  const chosen = queryOf(parameters).toString();
+  const [query] = useDebouncedValue(chosen, 250);
+  const records = usePaged<AuditRecord>(`/api/audit${query ? `?${query}` : ""}`);
   const set = (name: string, value: string): void =>
     setParameters(
       (old) => {
@@ -44,8 +49,9 @@ export function Audit(): ReactElement {
       },
       { replace: true },
     );
-  const rows = records.data?.pages.flatMap((page) => page.items) ?? [];
-  const filtered = FILTERS.some(({ name }) => parameters.has(name));
+  const value = (name: string): string => parameters.get(name) ?? "";
+  const filtered = FILTERS.some((name) => parameters.has(name));
+  const opened = parameters.get("record");
   return (
     <>
       <PageHeader
@@ -53,49 +59,64 @@ export function Audit(): ReactElement {
         crumbs="Admin"
         subtitle="Every change: the intent before it, the outcome after it. Sign-ins and refusals too."
         actions={
-          <Button leftSection={<Icon name="refresh" />} loading={records.isRefetching} onClick={() => void records.refetch()}>
-            Refresh
-          </Button>
-        }
-      />
-      <Panel
-        label="Audit records"
-        title={
           <>
-            {FILTERS.map(({ name, label, hint }) => (
-              <TextInput key={name} aria-label={`${label}: ${hint}`} placeholder={`${label}: ${hint}`} value={parameters.get(name) ?? ""} onChange={(e) => set(name, e.currentTarget.value)} />
-            ))}
-            {filtered ? <Button onClick={() => setParameters({}, { replace: true })}>Clear</Button> : null}
+            <Button component="a" href={`/api/audit/export${filtered ? `?${chosen}` : ""}`} download leftSection={<Icon name="download" />}>
+              {filtered ? "Export selection" : "Export"}
+            </Button>
+            <Button leftSection={<Icon name="refresh" />} loading={records.isRefetching} onClick={() => void records.refetch()}>
+              Refresh
+            </Button>
           </>
         }
-        actions={records.data ? <span className="small t3">{records.hasNextPage ? `${rows.length} shown, there are more` : plural(rows.length, "record")}</span> : null}
-      >
-        {records.error && rows.length === 0 ? <ErrorState error={records.error} retry={() => void records.refetch()} /> : null}
-        {records.error && rows.length > 0 ? (
-          <p className="state-stale small" role="status">
-            <Icon name="warn" /> Shown as it was before: {records.error.message}
-          </p>
-        ) : null}
-        {records.isPending ? <Loading rows={10} /> : null}
-        {records.data ? <Records rows={rows} filtered={filtered} onRequest={(id) => set("request_id", id)} /> : null}
-        {records.hasNextPage ? (
-          <div className="panel-body">
-            <Button onClick={() => void records.fetchNextPage()} loading={records.isFetchingNextPage}>
-              Load more
-            </Button>
+      />
+      <LogState />
+      <Panel label="Audit records">
+        <div className="audit-filters" role="search" aria-label="Filter of the audit log">
+          <TextInput label="Who" placeholder="user name" value={value("actor")} onChange={(e) => set("actor", e.currentTarget.value)} />
+          <TextInput label="Action" placeholder="or its beginning" value={value("action")} onChange={(e) => set("action", e.currentTarget.value)} />
+          <TextInput label="Object" placeholder="or its beginning" value={value("object")} onChange={(e) => set("object", e.currentTarget.value)} />
+          <NativeSelect label="Result" data={RESULTS} value={value("result")} onChange={(e) => set("result", e.currentTarget.value)} />
+          <NativeSelect label="Kind" data={KINDS} value={value("phase")} onChange={(e) => set("phase", e.currentTarget.value)} />
+          <TextInput label="From" type="datetime-local" value={value("since")} onChange={(e) => set("since", e.currentTarget.value)} />
+          <TextInput label="Until" type="datetime-local" value={value("until")} onChange={(e) => set("until", e.currentTarget.value)} />
+        </div>
+        {filtered ? (
+          <div className="audit-chips">
+            {CHIPS.filter(({ name }) => parameters.has(name)).map(({ name, label }) => (
+              <span key={name} className="tag audit-chip">
+                {label} <code>{value(name)}</code>
+                <button type="button" className="link-button" aria-label={`Remove the filter by ${label.toLowerCase()}`} onClick={() => set(name, "")}>
+                  ×
+                </button>
+              </span>
+            ))}
+            <button type="button" className="link-button" onClick={() => setParameters({}, { replace: true })}>
+              Clear all filters
+            </button>
+            <span className="grow" />
+            <span className="small t3">{records.data ? `${countOf(records)} shown` : ""}</span>
           </div>
         ) : null}
+        <PagedRows list={records}>{(rows) => <Records rows={rows} filtered={filtered} onOpen={(id) => set("record", String(id))} />}</PagedRows>
       </Panel>
+      {opened !== null ? (
+        <Story
+          id={opened}
+          onClose={() => set("record", "")}
+          onFilter={(name, wanted) => setParameters({ [name]: wanted }, { replace: true })}
+        />
+      ) : null}
     </>
   );
 }
 
-function Records({ rows, filtered, onRequest }: { rows: AuditRecord[]; filtered: boolean; onRequest: (id: string) => void }): ReactElement {
+function Records({ rows, filtered, onOpen }: { rows: AuditRecord[]; filtered: boolean; onOpen: (id: number) => void }): ReactElement {
   return (
     <Table
       label="Audit records"
       rows={rows}
       rowKey={(r) => String(r.id)}
+      onRow={(r) => onOpen(r.id)}
       empty={
         filtered ? (
           <EmptyState title="No record matches">Change or clear the filter above.</EmptyState>
@@ -110,12 +131,12 @@ function Records({ rows, filtered, onRequest }: { rows: AuditRecord[]; filtered:
         { id: "result", label: "Result", value: (r) => r.result, render: (r) => <Status {...markOf(r)} /> },
         { id: "address", wide: true, label: "From", value: (r) => r.address, render: (r) => <code className="t3">{r.address ?? ""}</code> },
         {
-          id: "request",
+          id: "story",
           label: "Request",
-          value: (r) => r.request_id,
+          value: (r) => r.id,
           render: (r) => (
-            <button type="button" className="link-button" title={`All records of request ${r.request_id}`} onClick={() => onRequest(r.request_id)}>
-              <code>{r.request_id.slice(-8)}</code>
+            <button type="button" className="link-button" aria-label={`Story of record ${r.id}`} onClick={() => onOpen(r.id)}>
+              Story
             </button>
           ),
         },

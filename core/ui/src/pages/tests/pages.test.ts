@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { markOf, sentenceOf, type AuditRecord } from "../audit-words";
+import { changesOf, markOf, queryOf, sentenceOf, stateWords, type AuditRecord, type AuditState } from "../audit/words";
 import { countStates, type Component } from "../health";
 import { bySection, matches, written, type Setting } from "../SettingsTable";
 
 const record = (change: Partial<AuditRecord>): AuditRecord => ({
-  id: 1, at: "2026-11-25T12:00:00Z", actor: "i#s", actor_name: "dana", action: "acme.drop", object: "t1", phase: "event", result: "ok", request_id: "r", address: null, details: {}, ...change,
+  id: 1, at: "2026-11-25T12:00:00Z", actor: "i#s", actor_name: "dana", action: "acme.drop", object: "t1", phase: "event", result: "ok", request_id: "r", address: null, details: {}, session: null, writer: "w", seq: 1, hash: "h", ...change,
 });
 
 describe("an audit record", () => {
@@ -23,6 +23,34 @@ describe("an audit record", () => {
     [{ phase: "intent" as const, result: "started" }, "queued"],
     [{ action: "core.access.denied", result: "core:plugin:read" }, "failed"],
   ])("%j is marked %s", (change, state) => expect(markOf(record(change)).state).toBe(state));
+});
+
+describe("what an audit record changed", () => {
+  it("stands field by field, with what is new and what is gone", () =>
+    expect(changesOf({ before: { name: "a", roles: ["x", "y"], gone: 1 }, after: { name: "a", roles: ["x"], made: true }, upstream_id: "q" })).toEqual([
+      { field: "name", before: "a", after: "a", changed: false },
+      { field: "roles", before: "x, y", after: "x", changed: true },
+      { field: "gone", before: "1", after: "", changed: true },
+      { field: "made", before: "", after: "true", changed: true },
+    ]));
+  it("is nothing where nothing was said", () => expect(changesOf({ dry_run: "true" })).toEqual([]));
+});
+
+describe("how the audit log stands", () => {
+  const state = (change: Partial<AuditState>): AuditState => ({ covered: 12, uncovered: 0, statement: 3, statement_at: null, archived: 0, broken: [], waiting: {}, failing: {}, ...change });
+  it.each([
+    [{}, "success", "12 records are covered by statement 3"],
+    [{ uncovered: 4 }, "success", "12 records are covered by statement 3, 4 newer not yet"],
+    [{ statement: 0 }, "queued", "No statement covers the log yet"],
+    [{ broken: [{ writer: "0123456789", seq: 7, why: "the record was changed" }] }, "failed", "Does not hold: the record was changed, at record 7 of writer 01234567"],
+  ])("%j", (change, mark, text) => expect(stateWords(state(change))).toEqual({ mark, text }));
+});
+
+it("a filter of the audit log asks for times in UTC and leaves out what is no time", () => {
+  const query = queryOf(new URLSearchParams({ actor: "dana", since: "2026-11-25T12:00:00Z", until: "soon", record: "7" }));
+  expect(query.toString()).toBe("actor=dana&since=2026-11-25T12%3A00%3A00.000Z&phase=last");
+  expect(queryOf(new URLSearchParams({ phase: "all" })).toString()).toBe("");
+  expect(queryOf(new URLSearchParams({ request_id: "r" })).toString()).toBe("request_id=r");
 });
 
 describe("settings", () => {
