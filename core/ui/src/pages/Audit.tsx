@@ -22,11 +22,11 @@ const RESULTS = [
   { value: "failed", label: "Failed" },
 ];
 const KINDS = [
-  { value: "", label: "Changes and events" },
+  { value: "", label: "Everything" },
   { value: "outcome", label: "Changes" },
   { value: "event", label: "Events" },
   { value: "unfinished", label: "Without an outcome" },
-  { value: "all", label: "Every record" },
+  { value: "all", label: "With intents" },
 ];
 /** Filters that come from a click on a record: shown as chips. */
 const CHIPS = [

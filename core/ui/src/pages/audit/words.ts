@@ -29,40 +29,44 @@ export type AuditState = {
   failing: Record<string, string>;
 };
 
-const VERBS: Record<string, string> = {
+const EVENTS: Record<string, string> = {
   "core.session.started": "signed in",
   "core.session.ended": "signed out",
   "core.access.denied": "was refused",
-  "core.action.run": "ran",
-  "core.read.counted": "has read",
   "core.audit.exported": "exported the audit log",
   "core.exchange.failed": "could not be signed in to",
-  "core.role.create": "made the role",
-  "core.role.change": "changed the role",
-  "core.role.delete": "removed the role",
-  "core.binding.create": "gave",
-  "core.binding.change": "changed the binding",
-  "core.binding.delete": "took back the binding",
-  "core.person.change": "changed the account of",
-  "core.person.hand-over": "handed over what belongs to",
-  "core.access.request.make": "asked for",
-  "core.access.request.decide": "decided the request",
-  "core.access.request.withdraw": "withdrew the request",
-  "core.token.create": "made the API token",
-  "core.token.revoke": "revoked the API token",
-  "core.session.end": "ended the session",
-  "core.session.end-all": "ended sessions",
+};
+/** Changes: as they are told when they are done, and when they are only wanted. */
+const CHANGES: Record<string, [string, string]> = {
+  "core.action.run": ["ran", "run"],
+  "core.role.create": ["made the role", "make the role"],
+  "core.role.change": ["changed the role", "change the role"],
+  "core.role.delete": ["removed the role", "remove the role"],
+  "core.binding.create": ["gave", "give"],
+  "core.binding.change": ["changed the binding", "change the binding"],
+  "core.binding.delete": ["took back the binding", "take back the binding"],
+  "core.person.change": ["changed the account of", "change the account of"],
+  "core.person.hand-over": ["handed over what belongs to", "hand over what belongs to"],
+  "core.access.request.make": ["asked for", "ask for"],
+  "core.access.request.decide": ["decided the request", "decide the request"],
+  "core.access.request.withdraw": ["withdrew the request", "withdraw the request"],
+  "core.token.create": ["made the API token", "make the API token"],
+  "core.token.revoke": ["revoked the API token", "revoke the API token"],
+  "core.session.end": ["ended the session", "end the session"],
+  "core.session.end-all": ["ended sessions", "end sessions"],
 };
 /** Objects of these say nothing to a person: they are identifiers of sessions. */
 const SILENT = new Set(["core.session.started", "core.session.ended"]);
 
 /** What was done and to what; an event that nobody named is told by its own name. */
 export function sentenceOf(record: AuditRecord): { verb: string; object: string } {
-  // A run of a plugin's action is on record under the action's own name, which is its object too.
-  const ran = record.action === record.object || VERBS[record.action] === "ran";
-  if (ran) return { verb: record.phase === "intent" ? "is about to run" : "ran", object: record.object };
   if (record.action === "core.read.counted") return { verb: `has read: ${record.result}`, object: "" };
-  return { verb: VERBS[record.action] ?? record.action, object: SILENT.has(record.action) ? "" : record.object };
+  const object = SILENT.has(record.action) ? "" : record.object;
+  // A run of a plugin's action is on record under the action's own name, which is its object too.
+  const change = record.action === record.object ? CHANGES["core.action.run"] : CHANGES[record.action];
+  if (!change) return { verb: EVENTS[record.action] ?? record.action, object };
+  if (record.phase === "intent") return { verb: `is about to ${change[1]}`, object };
+  return { verb: /^(refused|failed)/.test(record.result) ? `could not ${change[1]}` : change[0], object };
 }
 
 /** The mark of a record: an intent waits for its outcome; a refusal and a failure stand out. */

@@ -15,6 +15,8 @@ describe("an audit record", () => {
     [{ action: "core.action.run", phase: "outcome" as const }, "ran", "t1"],
     [{ object: "acme.drop", phase: "outcome" as const }, "ran", "acme.drop"],
     [{}, "acme.drop", "t1"],
+    [{ action: "core.role.create", phase: "outcome" as const, result: "refused: 409 Conflict" }, "could not make the role", "t1"],
+    [{ action: "core.role.create", phase: "intent" as const, result: "started" }, "is about to make the role", "t1"],
   ])("%j reads as %s %s", (change, verb, object) => expect(sentenceOf(record(change))).toEqual({ verb, object }));
 
   it.each([
