@@ -1,6 +1,6 @@
 """A house with a plugin that asks about resources, on both databases, and people with groups of our choosing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import pytest
 from openlakes_portal._host.discovery import Candidate
 from openlakes_portal._rbac.policy import Identity
 from openlakes_portal.testing import PortalUnderTest, SignedIn, portal_for
+
+from .platforms import Platform
 
 WritePlugin = Callable[..., Candidate]
 ISSUER = "https://idp.example"
@@ -112,6 +114,13 @@ async def open_house(url: str, tmp_path: Path, write_plugin: WritePlugin) -> Asy
             return await stack.enter_async_context(portal_for(tmp_path / "portal", given, candidates))
 
         yield open_one
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """An issuer of jobs' tokens."""
+    with Platform() as running:
+        yield running
 
 
 @pytest.fixture

@@ -92,6 +92,8 @@ class CorePlugin:
         return [
             AuditEventType("core.session.started", "Somebody signed in"),
             AuditEventType("core.session.ended", "Somebody signed out"),
+            AuditEventType("core.token.exchanged", "A job got a token of a service account for one of its platform"),
+            AuditEventType("core.token.exchange-refused", "A token was not taken for one of a service account"),
             AuditEventType("core.access.denied", "Somebody was refused"),
             AuditEventType("core.exchange.failed", "A credential for another system could not be had"),
             AuditEventType("core.audit.exported", "Somebody exported the audit log"),

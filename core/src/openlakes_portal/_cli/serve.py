@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from openlakes_portal._auth.exchange.rules import check_exchange
 from openlakes_portal._auth.oidc.rules import check_oidc
 from openlakes_portal._auth.personas import check_demo
 from openlakes_portal._cli.common import load_or_explain
@@ -58,6 +59,10 @@ def check(settings: Settings) -> str | None:
         )
     if settings.auth.mode == "oidc" and settings.auth.oidc is not None:
         problem = check_oidc(settings.auth.oidc, settings.server.public_url)
+        if problem:
+            return problem
+    if settings.auth.token_exchange.rules:
+        problem = check_exchange(settings)
         if problem:
             return problem
     if settings.server.workers > 1 and settings.database.url is None:

@@ -45,6 +45,7 @@ from openlakes_portal._store.signals import Signals
 from openlakes_portal.spi import PortalToken, Principal
 
 if TYPE_CHECKING:
+    from openlakes_portal._auth.exchange.service import TokenExchange
     from openlakes_portal._auth.oidc.service import Oidc
 
 log = structlog.get_logger("portal")
@@ -76,6 +77,7 @@ class Portal:
     administration: Administration
     api_tokens: ApiTokens
     oidc: "Oidc | None" = None
+    token_exchange: "TokenExchange | None" = None
 
     def __init__(self, loaded: LoadedSettings, candidates: Callable[[], list[Candidate]] = discover) -> None:
         self.loaded = loaded
@@ -147,6 +149,7 @@ class Portal:
         self.runtime.sessions = self.sessions
         self.sessions.on_end(self._forget_credentials)
         await self._open_oidc()
+        self._open_exchange()
         self.runtime.services = [s for c in contributions for s in c.services]
         contributions, records = await self._enter_lifespans(contributions, records)
         self.issuer.keys.need({e.algorithm for c in contributions for e in c.exchangers if isinstance(e, PortalToken)})
@@ -155,6 +158,7 @@ class Portal:
         self._contributions = contributions
         self.runtime.services = [s for c in contributions for s in c.services]
         self._report(records)
+        self._name_unknown_permissions()
         self.lanes = {c.id: Lane(c.id, c.record.version, self.journal) for c in contributions}
         self.decisions.open(self.registry.contributions, self.lanes)
         self.monitor = HealthMonitor(contributions, records, self.lanes)
@@ -197,6 +201,26 @@ class Portal:
             self.issuer.forget(principal.session_id)
             for contribution in self._contributions:
                 contribution.context.exchange.forget(principal.session_id)
+
+    def _open_exchange(self) -> None:
+        settings = self.settings.auth.token_exchange
+        if not settings.rules:
+            return
+        from openlakes_portal._auth.exchange.rules import check_exchange
+        from openlakes_portal._auth.exchange.service import TokenExchange
+
+        problem = check_exchange(self.settings)
+        if problem is not None:
+            raise BootFailed(problem)
+        self.token_exchange = TokenExchange(self.database, self.book, self.api_tokens, settings)
+        self._stack.push_async_callback(self.token_exchange.close)
+
+    def _name_unknown_permissions(self) -> None:
+        """A rule that gives a permission of a plugin that is not there gives less than it says."""
+        for rule in self.settings.auth.token_exchange.rules:
+            unknown = sorted(set(rule.permissions or ()) - set(self.registry.permissions))
+            if unknown:
+                log.error("a rule of the token exchange gives what does not exist", rule=rule.name, permissions=unknown)
 
     async def _ended_by_provider(self, session: Session, reason: str) -> None:
         entry = Entry(

@@ -53,7 +53,7 @@ class Application:
         wrap, self._end_tracing = _tracing(self.portal.loaded)
         documents = Documents(self.portal)
         dispatcher = Dispatcher(self.portal, documents.app)
-        limits = {"session": dispatcher.by_session, "address": dispatcher.by_address, "sign-in": documents.sign_ins}
+        limits = {"session": dispatcher.by_session, "address": dispatcher.by_address, **documents.rates}
         self._rates = SharedRates(self.portal.database, limits)
         self._rates.start()
         self._dispatcher = wrap(dispatcher)

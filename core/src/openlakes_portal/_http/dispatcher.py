@@ -105,7 +105,7 @@ class Dispatcher:
             return None
         match = self._portal.registry.routes.match(method, path) if path.startswith(API) else []
         if isinstance(match, list):
-            if match:
+            if match and path not in API_DOCUMENTS:
                 raise MethodNotAllowed(method, match)
             await self._document(request, path, sender)
             return None

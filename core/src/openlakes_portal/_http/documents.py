@@ -15,7 +15,7 @@ from starlette.routing import Route, Router
 
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
-from openlakes_portal._http import metrics
+from openlakes_portal._http import metrics, token_exchange
 from openlakes_portal._http.bootstrap import bootstrap, session_view
 from openlakes_portal._http.openapi import build_openapi
 from openlakes_portal._http.problems import MethodNotAllowed
@@ -25,7 +25,9 @@ from openlakes_portal._http.sign_in import SignInDocuments
 from openlakes_portal.spi import NotAllowed, NotSignedIn, Public, SignedIn, Unavailable
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-API_DOCUMENTS = frozenset({"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json"})
+API_DOCUMENTS = frozenset(
+    {"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json", token_exchange.PATH}
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ DOCUMENTS = (
         (200, 400, 404),
     ),
     Document("POST", "/auth/demo", "Sign in as a persona of the demo", Public("it is a sign-in"), (200, 404, 422)),
+    Document(
+        "POST",
+        token_exchange.PATH,
+        "A short token of a service account for a job's own token (RFC 8693)",
+        Public("the token in it is the proof"),
+        (200, 400, 404, 429, 503),
+    ),
     Document("POST", "/auth/logout", "Sign out", SignedIn("everybody may leave"), (200, 204, 401)),
     Document("GET", "/.well-known/jwks.json", "The keys that verify the portal's tokens", Public("public keys")),
     Document("GET", "/metrics", "Prometheus metrics", "core:metrics:read", (200, 401, 403)),
@@ -71,7 +80,9 @@ class Documents:
         self._portal = portal
         self._shell = Shell(portal)
         signing = SignInDocuments(portal, self._shell)
-        self.sign_ins = signing.sign_ins
+        exchanging = token_exchange.TokenExchangeDocument(portal)
+        self.rates = {"sign-in": signing.sign_ins, "exchange": exchanging.exchanges}
+        """Limits of these addresses, which hold over replicas."""
         self._openapi: bytes | None = None
         table: list[tuple[str, str, Handler]] = [
             ("GET", "/api/live", self._live),
@@ -84,6 +95,7 @@ class Documents:
             ("POST", "/auth/demo", signing.demo),
             ("POST", "/auth/logout", signing.logout),
             ("POST", "/auth/backchannel-logout", signing.back_channel_logout),
+            ("POST", token_exchange.PATH, exchanging.exchange),
             ("GET", "/.well-known/jwks.json", self._jwks),
             ("GET", "/metrics", self._metrics),
         ]

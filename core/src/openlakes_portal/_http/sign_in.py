@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from starlette.responses import Response as StarletteResponse
 
 from openlakes_portal._audit.record import Entry, clean
-from openlakes_portal._auth.guard import check_csrf, check_media_type, check_origin, origin_of
+from openlakes_portal._auth.guard import check_csrf, check_media_type
 from openlakes_portal._auth.oidc.errors import SignInRefused
 from openlakes_portal._auth.oidc.sign_in import COOKIE as SIGN_IN_COOKIE
 from openlakes_portal._auth.oidc.sign_in import safe_next
@@ -20,6 +20,7 @@ from openlakes_portal._auth.sessions import COOKIE, Origin, Session
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._http.bootstrap import session_view
 from openlakes_portal._http.limits import TokenBuckets
+from openlakes_portal._http.own_page import check_own_page
 from openlakes_portal._http.problems import invalid, problem
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.shell import Shell
@@ -82,7 +83,7 @@ class SignInDocuments:
         """Sign in as a persona."""
         if self._portal.settings.auth.mode != "demo":
             raise NotFound("There is nothing at this address.")
-        self._check_origin(request)
+        check_own_page(request, self._portal.settings)
         check_media_type(request.headers.get("content-type"))
         self.sign_ins.take(request.address)
         try:
@@ -103,7 +104,7 @@ class SignInDocuments:
     async def logout(self, request: HttpRequest) -> StarletteResponse:
         """Sign out here and at the provider. Where the browser has to go there for its own session, the answer names
         the address."""
-        self._check_origin(request)
+        check_own_page(request, self._portal.settings)
         if request.session is None:
             raise NotSignedIn("Nobody is signed in.")
         check_csrf(request.headers.get("x-csrf-token"), request.session.csrf_token)
@@ -120,7 +121,7 @@ class SignInDocuments:
         """The provider says that a sign-in is over (OpenID Connect Back-Channel Logout 1.0, 2.5): 200, or 400."""
         if self._portal.oidc is None:
             raise NotFound("There is nothing at this address.")
-        self._check_origin(request)
+        check_own_page(request, self._portal.settings)
         kind = (request.headers.get("content-type") or "").split(";")[0].strip().lower()
         if kind != "application/x-www-form-urlencoded":
             raise BadRequest("A logout token comes in a form (application/x-www-form-urlencoded).")
@@ -166,13 +167,6 @@ class SignInDocuments:
             page.headers.update({k: v for k, v in answer.headers.items() if k == "retry-after"})
             return page
         return StarletteResponse(answer.body, answer.status, answer.headers)
-
-    def _check_origin(self, request: HttpRequest) -> None:
-        settings = self._portal.settings
-        own = {origin_of(settings.server.public_url)}
-        if settings.auth.mode == "demo":
-            own.add(f"http://{request.headers.get('host', '').lower()}")
-        check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), frozenset(own))
 
     def _age(self, session: Session) -> int:
         return int((session.expires_at - session.created_at).total_seconds())

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_val
 from openlakes_portal._rbac.resources import check_filter
 from openlakes_portal._settings.issuer import IssuerSettings
 from openlakes_portal._settings.section import Section
+from openlakes_portal._settings.token_exchange import Algorithm, TokenExchangeSettings
 
 
 def default_data_dir() -> Path:
@@ -102,8 +103,8 @@ class OidcSettings(Section):
         "https://graph.microsoft.com/v1.0/me/getMemberObjects); without it such a person is not signed in",
     )
     subject_claim: str = Field("sub", description="Claim that identifies a person for good: sub, or oid for Entra ID")
-    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
-        Field(("RS256", "PS256", "ES256", "EdDSA"), min_length=1, description="Signatures that are believed")
+    algorithms: tuple[Algorithm, ...] = Field(
+        ("RS256", "PS256", "ES256", "EdDSA"), min_length=1, description="Signatures that are believed"
     )
     clock_skew: int = Field(60, ge=0, le=300, description="Seconds by which clocks may differ")
     acr_values: tuple[str, ...] = Field((), description="Assurance levels asked for; a sign-in with another is refused")
@@ -146,6 +147,9 @@ class AuthSettings(Section):
     session: SessionSettings = Field(default_factory=SessionSettings, description="Sessions")
     tokens: TokenSettings = Field(default_factory=TokenSettings, description="API tokens")
     issuer: IssuerSettings = Field(default_factory=IssuerSettings, description="The portal as a token issuer")
+    token_exchange: TokenExchangeSettings = Field(
+        default_factory=TokenExchangeSettings, description="Tokens of service accounts for tokens of other platforms"
+    )
 
 
 class RoleBinding(Section):
@@ -235,7 +239,7 @@ class LimitsSettings(Section):
     burst: int = Field(300, ge=1, description="Requests in a burst of one session")
     anonymous_rate: float = Field(50.0, gt=0, description="Requests a second of one address without a session")
     anonymous_burst: int = Field(300, ge=1, description="Requests in a burst of one address without a session")
-    sign_in: int = Field(60, ge=1, description="Sign-ins a minute from one address")
+    sign_in: int = Field(60, ge=1, description="Sign-ins a minute from one address, and exchanges of tokens")
     streams: int = Field(20, ge=1, description="Open streams of one person")
     hook_deadline: float = Field(5.0, gt=0, description="Time each hook of a plugin gets at the start")
     import_deadline: float = Field(20.0, gt=0, description="Time the import of a plugin gets")

@@ -43,7 +43,8 @@ class KeySet:
         async with self._lock:
             held = self._keys
             age = self._clock() - held.at if held else float("inf")
-            unknown = held is not None and kid is not None and kid not in {k.kid for k in held.keys}
+            known = {k.kid for k in held.keys} if held and not held.fault else {kid}  # after a failure nothing is
+            unknown = kid is not None and kid not in known
             again = unknown and self._clock() - self._refetched_at > REFETCH_AFTER
             if again:
                 self._refetched_at = self._clock()
