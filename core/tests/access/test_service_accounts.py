@@ -1,6 +1,7 @@
 """Service accounts: names for machines that hold rights as people do and never sign in, on both databases."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -275,6 +276,9 @@ async def test_each_change_is_on_record_without_a_token(house: PortalUnderTest) 
         ("change", "ci"),
         ("delete", "ci"),
     ]
+    changed = next(r for r in records if r["action"].endswith(".change") and r["phase"] == "outcome")
+    details = (await admin.get(f"/api/audit/records/{changed['id']}")).json()
+    assert '"disabled_at": null' in json.dumps(details), "what it was before is on record"
     async with house.app.portal.database.read() as connection:
         rows = [*(await connection.execute(text("SELECT * FROM audit_records")))]
         rows += [*(await connection.execute(text("SELECT * FROM api_tokens")))]

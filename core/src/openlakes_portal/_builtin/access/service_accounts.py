@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._auth.api_tokens import NewToken as Wanted
 from openlakes_portal._builtin import permissions as may_do
+from openlakes_portal._builtin.access.common import as_stored
 from openlakes_portal._builtin.access.people import RoleHeld, roles_held
 from openlakes_portal._builtin.access.views import Body, Name, Paging, PreviewView, Tried, preview_view
 from openlakes_portal._builtin.tokens import (
@@ -117,6 +118,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
                 row = await _row(connection, body.name)
         except IntegrityError:
             raise Conflict(f"There is a service account {body.name} already.") from None
+        request.record(after=body.model_dump())
         view = _view(portal.book.current, row)
         return Reply(view, 201, location=f"/api/service-accounts/{body.name}")
 
@@ -133,6 +135,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
             if body.disabled is not None:
                 values["disabled_at"] = (row.disabled_at or now()) if body.disabled else None
             await connection.execute(update(table).where(table.c.name == row.name).values(values))
+            request.record(before={name: getattr(row, name) for name in values}, after=values)
             if body.disabled is not None:
                 owner = service_identity(row.name)
                 await portal.api_tokens.owner_changed(
@@ -150,6 +153,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
 
         async def apply(connection: AsyncConnection) -> None:
             row = await _row(connection, request.path("name"))
+            request.record(before=as_stored(row))
             identity = service_identity(row.name)
             named = role_bindings.c.subject.in_((identity.username, identity.key))
             await connection.execute(delete(role_bindings).where(named))
@@ -173,6 +177,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
         view = await made(
             portal, Wanted(owner, body.name, body.permissions, body.expires_at, request.principal.identity)
         )
+        request.record(after=view.model_dump(exclude={"token"}))
         return Reply(view, 201, location=f"/api/service-accounts/{name}/tokens/{view.id}")
 
     async def list_service_tokens(request: Request, query: Paging) -> Listing[TokenView]:
