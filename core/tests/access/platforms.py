@@ -56,7 +56,9 @@ class Platform:
         if given is not None:
             return given
         if request.path == "/keys":
-            return json_reply(self.jwks)
+            # As Kubernetes 1.37.2 does: 406 to who does not accept a key set.
+            accepted = "application/jwk-set+json" in request.headers.get("accept", "")
+            return json_reply(self.jwks) if accepted else json_reply({}, 406)
         if request.path == "/.well-known/openid-configuration":
             return json_reply({"issuer": self.issuer, "jwks_uri": self.jwks_uri})
         return json_reply({}, 404)

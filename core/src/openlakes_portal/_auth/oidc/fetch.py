@@ -14,6 +14,8 @@ import httpx
 from openlakes_portal._auth.oidc.errors import LostAnswer, ProviderMisconfigured, ProviderUnavailable
 
 MAX_ANSWER = 1024 * 1024
+ACCEPTED = "application/json, application/jwk-set+json"
+"""Kubernetes gives its keys (RFC 7517, 8.5) to nobody who accepts plain JSON only: 406."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Fetcher:
 
     async def _call(self, method: str, url: str, **options: Any) -> Answer:
         host = httpx.URL(url).host
-        options["headers"] = {"accept": "application/json", **options.get("headers", {})}
+        options["headers"] = {"accept": ACCEPTED, **options.get("headers", {})}
         response, body = await self._sent(method, url, host, **options)
         if response.is_redirect:
             raise ProviderMisconfigured(
