@@ -93,6 +93,7 @@ class CorePlugin:
             AuditEventType("core.session.started", "Somebody signed in"),
             AuditEventType("core.session.ended", "Somebody signed out"),
             AuditEventType("core.access.denied", "Somebody was refused"),
+            AuditEventType("core.keys.rotated", "Somebody replaced the keys that sign tokens"),
             AuditEventType("core.exchange.failed", "A credential for another system could not be had"),
             AuditEventType("core.audit.exported", "Somebody exported the audit log"),
             AuditEventType("core.read.counted", "How often somebody has read what, for a while"),
