@@ -92,8 +92,13 @@ async def test_a_credential_that_is_not_what_was_asked_for_is_refused(
 
 
 async def test_a_service_account_is_said_to_be_one(tmp_path: Path) -> None:
-    """`acts_as` is the exchanger's word, and core keeps it: what a person did by a service account is told apart."""
-    context = context_with(tmp_path, Own(acts_as="service", subject="robot"))
+    """What a person did by a service account is told apart; an exchanger that declares none never gives one, for
+    instance in place of an exchange that failed."""
+    robot = Own(acts_as="service", subject="robot")
+    with pytest.raises(UpstreamAuthFailed, match="a service account, which it does not declare"):
+        await context_with(tmp_path, robot).credential(ANALYST, "own")
+    robot.acts_as = "service"  # type: ignore[attr-defined]
+    context = context_with(tmp_path, robot)
     credential = await context.credential(ANALYST, "own")
     assert (credential.acts_as, credential.subject) == ("service", "robot")
     with pytest.raises(UpstreamAuthFailed, match="another subject"):

@@ -90,6 +90,17 @@ def test_secrets_come_from_files_and_the_environment(tmp_path: Path, monkeypatch
     assert loaded.settings.database.url.get_secret_value() == "sqlite:///x"
 
 
+def test_secrets_in_a_list_may_be_references_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old").write_text("from-a-file\n")
+    monkeypatch.setenv("THE_OLDER", "from-the-environment")
+    references = [{"file": str(tmp_path / "old")}, {"env": "THE_OLDER"}, "plain"]
+    loaded = load(write(tmp_path, yaml.safe_dump({"security": {"previous_keys": references}})), dict(os.environ))
+    found = [key.get_secret_value() for key in loaded.settings.security.previous_keys]
+    assert found == ["from-a-file", "from-the-environment", "plain"]
+    missing = yaml.safe_dump({"security": {"previous_keys": [{"file": "/nowhere/at/all"}]}})
+    assert "does not exist" in problems(write(tmp_path, missing))
+
+
 @pytest.mark.parametrize(
     ("reference", "words"),
     [

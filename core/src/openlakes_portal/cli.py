@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "the console on this machine, with embedded defaults and personas",
     "plugin": "installed plugins, the conformance kit, a new plugin",
     "config": "the settings: their schema, and what is in force",
+    "keys": "the keys that sign tokens: list, rotate",
     "audit": "the audit log: export, verify",
     "doctor": "what is wrong with this installation, and what to do",
     "bundle": "the air-gapped bundle",

@@ -1,6 +1,6 @@
 """A portal that signs people in at one of the providers, and a browser that goes there and back."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +12,7 @@ import httpx
 from sqlalchemy import update
 
 from openlakes_portal._auth.sessions import Session
+from openlakes_portal._host.discovery import Candidate
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._http.app import Application
 from openlakes_portal._settings.load import load, merge
@@ -130,9 +131,13 @@ class OidcPortal:
 
 @asynccontextmanager
 async def portal_with(
-    provider: Provider, data_dir: Path, settings: Mapping[str, Any] | None = None, database: str | None = None
+    provider: Provider,
+    data_dir: Path,
+    settings: Mapping[str, Any] | None = None,
+    database: str | None = None,
+    candidates: Sequence[Candidate] = (),
 ) -> AsyncIterator[OidcPortal]:
-    """A portal of core alone."""
+    """A portal of core alone, or with these plugins."""
     fixed: dict[str, Any] = {
         "server": {"public_url": HOME, "data_dir": str(data_dir), "log_level": "error"},
         "limits": {"burst": 100_000, "anonymous_burst": 100_000, "sign_in": 100_000},
@@ -140,7 +145,7 @@ async def portal_with(
     }
     if database is not None:
         fixed["database"] = {"url": database}
-    portal = Portal(load(environ={}, overlay=merge(fixed, settings or {})), list)
+    portal = Portal(load(environ={}, overlay=merge(fixed, settings or {})), lambda: [*candidates])
     app = Application(portal)
     await app.start()
     try:

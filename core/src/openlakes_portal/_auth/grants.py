@@ -11,13 +11,15 @@ PURPOSE = "session tokens"
 
 @dataclass(frozen=True)
 class Grant:
-    """Tokens of one sign-in. `expires_at` is the access token's end, `subject` the person's `sub` at the provider."""
+    """Tokens of one sign-in. `expires_at` is the access token's end, `subject` the person's `sub` at the provider,
+    `scope` what the access token is good for."""
 
     access_token: str = field(repr=False)
     expires_at: datetime
     refresh_token: str | None = field(default=None, repr=False)
     id_token: str | None = field(default=None, repr=False)
     subject: str = ""
+    scope: str = ""
 
     def seal(self, keyring: Keyring, session: str) -> bytes:
         """As it is stored, bound to the session with this public id."""

@@ -23,15 +23,16 @@ class Issuer:
     def __init__(self, issuer: str, keys: SigningKeys) -> None:
         self._issuer = issuer
         self.keys = keys
-        self._minted: dict[str, dict[tuple[str, PortalToken], tuple[float, UpstreamCredential]]] = {}
+        self._minted: dict[str, dict[tuple[str, PortalToken], tuple[float, str, UpstreamCredential]]] = {}
         self.mints = 0
 
     def held(self, principal: Principal, token: PortalToken) -> UpstreamCredential | None:
-        """The token minted for this session and audience within 30 s, or as long as half of it lasts."""
+        """The token minted for this session and audience within 30 s, or as long as half of it lasts; None once the key
+        that signed it may have been dropped."""
         found = self._minted.get(principal.session_id or principal.identity, {}).get((principal.identity, token))
         if found is None or time.time() - found[0] >= min(AGAIN, token.lifetime / 2):
             return None
-        return found[1]
+        return found[2] if self.keys.fresh and self.keys.has(found[1]) else None
 
     async def mint(self, principal: Principal, token: PortalToken) -> UpstreamCredential:
         """A bearer token for the audience. Raises `Unavailable` without a key for its algorithm."""
@@ -85,5 +86,5 @@ class Issuer:
         if len(self._minted) > MAX_SESSIONS:
             self._minted.clear()
         session = self._minted.setdefault(principal.session_id or principal.identity, {})
-        session[(principal.identity, token)] = (moment, credential)
+        session[(principal.identity, token)] = (moment, key.kid, credential)
         return credential

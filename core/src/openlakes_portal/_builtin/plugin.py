@@ -95,6 +95,7 @@ class CorePlugin:
             AuditEventType("core.token.exchanged", "A job got a token of a service account for one of its platform"),
             AuditEventType("core.token.exchange-refused", "A token was not taken for one of a service account"),
             AuditEventType("core.access.denied", "Somebody was refused"),
+            AuditEventType("core.keys.rotated", "Somebody replaced the keys that sign tokens"),
             AuditEventType("core.exchange.failed", "A credential for another system could not be had"),
             AuditEventType("core.audit.exported", "Somebody exported the audit log"),
             AuditEventType("core.read.counted", "How often somebody has read what, for a while"),

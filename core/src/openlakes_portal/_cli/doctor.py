@@ -14,6 +14,7 @@ from typing import Literal
 
 from openlakes_portal._auth.oidc.examine import examine
 from openlakes_portal._auth.oidc.rules import check_oidc
+from openlakes_portal._auth.signing_keys import SigningKeys, closed_keys
 from openlakes_portal._cli.common import load_or_explain
 from openlakes_portal._cli.plugin import load_records
 from openlakes_portal._cli.serve import check
@@ -109,6 +110,7 @@ async def _database(loaded: LoadedSettings) -> list[Diagnosis]:
         await database.ping()
         revision = await current_revision(database)
         sealed = await read_check(database) if revision == HEAD else None
+        signing = await _signing(loaded, database) if revision == HEAD else []
     except (Unavailable, OSError, socket.gaierror) as error:
         return [
             Diagnosis("database", "wrong", f"{kind} does not answer: {error}", "Start it, or correct database.url.")
@@ -119,7 +121,26 @@ async def _database(loaded: LoadedSettings) -> list[Diagnosis]:
         return [Diagnosis("database", "ok", f"{kind} answers and is empty; the first start makes the tables")]
     if revision != HEAD:
         return [Diagnosis("database", "advice", f"{kind} is at revision {revision}, this version needs {HEAD}")]
-    return [Diagnosis("database", "ok", f"{kind} answers, revision {revision}"), _key(loaded, sealed)]
+    return [Diagnosis("database", "ok", f"{kind} answers, revision {revision}"), _key(loaded, sealed), *signing]
+
+
+async def _signing(loaded: LoadedSettings, database: Database) -> list[Diagnosis]:
+    """Whether the keys that sign tokens can be used. What is wrong with `security.key` itself is said by `_key`."""
+    subject, given = "signing keys", loaded.settings.auth.issuer.keys
+    try:
+        keyring = load_keyring(loaded.settings)
+        if given:
+            await SigningKeys(database, keyring, loaded.settings.auth.issuer, loaded.settings.server.data_dir).open()
+            return [Diagnosis(subject, "ok", f"{len(given)} of auth.issuer.keys")]
+        count, closed = await closed_keys(database, keyring)
+    except (KeyringError, OSError) as error:
+        return [Diagnosis(subject, "wrong", str(error))] if given else []
+    if closed:
+        remedy = (
+            "Give the key they were sealed with as one of security.previous_keys; else the next start replaces them."
+        )
+        return [Diagnosis(subject, "wrong", "; ".join(closed), remedy)]
+    return [Diagnosis(subject, "ok", f"{count}, all open" if count else "the first start makes them")]
 
 
 def _key(loaded: LoadedSettings, sealed: bytes | None) -> Diagnosis:

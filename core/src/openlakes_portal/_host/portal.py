@@ -153,6 +153,7 @@ class Portal:
         self.runtime.services = [s for c in contributions for s in c.services]
         contributions, records = await self._enter_lifespans(contributions, records)
         self.issuer.keys.need({e.algorithm for c in contributions for e in c.exchangers if isinstance(e, PortalToken)})
+        await self.issuer.keys.open()
         self.registry = freeze(contributions, sorted(records, key=lambda r: r.id), bindings)
         await self.book.rebase(self.registry.policy)
         self._contributions = contributions

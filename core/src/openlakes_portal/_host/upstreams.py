@@ -232,6 +232,12 @@ class HttpUpstreamClient:
 
                     pair = base64.b64encode(f"{credential.name}:{value}".encode()).decode()
                     sent["authorization"] = f"Basic {pair}"
+                case "database":
+                    raise UpstreamAuthFailed(
+                        f"The credential for {self._upstream.name} is a database login, which is sent over no HTTP.",
+                        upstream=self._upstream.name,
+                        remedy="Ask context.credential for it and give it to the driver.",
+                    )
         return sent
 
     async def _read(self, response: "httpx.Response") -> bytes:

@@ -3,6 +3,7 @@
 Each of these states who may use it in `DOCUMENTS`, from which the OpenAPI takes them.
 """
 
+import hashlib
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -112,6 +113,11 @@ class Documents:
         if not self._portal.ready or self._portal.stopping.is_set():
             raise Unavailable("The portal is starting or stopping.", retry_after=1)
         await self._portal.database.ping()
+        if closed := self._portal.issuer.keys.closed():
+            raise Unavailable(
+                f"Keys that sign tokens do not open with security.key: {', '.join(closed)}.",
+                remedy="Give every replica the same security.key, and the earlier one in security.previous_keys.",
+            )
         return _json({"status": "ready"})
 
     async def _describe(self, request: HttpRequest) -> StarletteResponse:
@@ -128,9 +134,13 @@ class Documents:
         return _json(bootstrap(self._portal, request.session))
 
     async def _jwks(self, request: HttpRequest) -> StarletteResponse:
-        answer = _json(await self._portal.issuer.jwks())
-        answer.headers["cache-control"] = f"public, max-age={self._portal.issuer.keys.max_age}"
-        return answer
+        body = to_json(await self._portal.issuer.jwks())
+        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = {"cache-control": f"public, max-age={self._portal.issuer.keys.max_age}", "etag": tag}
+        known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+        if known & {tag, "*"}:
+            return StarletteResponse(status_code=304, headers=headers)
+        return StarletteResponse(body, media_type="application/json", headers=headers)
 
     async def _metrics(self, request: HttpRequest) -> StarletteResponse:
         permission = self._portal.registry.permissions["core:metrics:read"]

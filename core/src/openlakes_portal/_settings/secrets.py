@@ -33,6 +33,8 @@ def resolve(tree: Mapping[str, Any], sources: Mapping[str, str]) -> tuple[dict[s
                 return None
         if isinstance(value, Mapping):
             return {key: walk(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [walk(item, path) for item in value]
         return value
 
     return walk(tree, ""), problems

@@ -30,8 +30,11 @@ class UpstreamCredential:
 
 @runtime_checkable
 class TokenExchanger(Protocol):
-    """Gets a credential for one audience. Core caches what it returns and refuses one whose audience, subject or
-    lifetime is not what was asked for. A failure is `UpstreamAuthFailed`; it is never replaced by a service account.
+    """Gets a credential for one audience. Core asks once for a session however many calls wait for it, keeps the
+    answer until shortly before its end or the session's, and refuses one whose audience, subject, kind or lifetime is
+    not what was asked for. A failure is `UpstreamAuthFailed`; it is audited, and never replaced by a service account:
+    an exchanger whose credentials are a service account's says so by an attribute `acts_as = "service"`, and from any
+    other such a credential is refused.
     """
 
     @property
@@ -65,7 +68,8 @@ class PortalToken:
 @dataclass(frozen=True)
 class ProviderToken:
     """A token of the identity provider for another audience: core exchanges the person's own access token there
-    (RFC 8693), always with `audience`, and refuses an answer for another audience, another person or a wider scope.
+    (RFC 8693), always with `audience`, and refuses an answer for another audience, another person or a wider
+    scope (than `scopes` and that of the sign-in).
 
     `audience` is what `context.upstream` or `context.credential` names, `requested` what the provider calls it, if that
     is something else. `scopes` are asked for beside `openid`. `opaque` accepts a token that cannot be looked into: then

@@ -21,6 +21,7 @@ from openlakes_portal._store.clock import now
 from openlakes_portal.spi import PortalError
 
 MAX_TOKEN = 64 * 1024
+MAX_SCOPE = 8 * 1024
 log = structlog.get_logger("oidc")
 
 
@@ -76,7 +77,7 @@ class OidcClient:
         }
         answer = await self._token_call(form)
         if answer.status != 200:
-            raise refused(f"the provider does not take the code ({_error(answer)})")
+            raise refused(f"the provider does not take the code ({error_of(answer)})")
         grant = self._grant(answer.data, None)
         if grant.id_token is None:
             raise refused("the provider gave no ID token; `openid` must be among the scopes")
@@ -96,7 +97,7 @@ class OidcClient:
         """One call to the token endpoint; what says nothing about the person is raised here."""
         endpoint = (await self._provider.metadata()).token_endpoint
         answer = await self.post(endpoint, form)
-        error = _error(answer)
+        error = error_of(answer)
         if answer.status == 401 or error in ("invalid_client", "unauthorized_client"):
             raise ProviderMisconfigured(
                 f"The identity provider does not accept the portal as its client ({error}).",
@@ -128,13 +129,15 @@ class OidcClient:
         lifetime = data.get("expires_in", 60)
         if not isinstance(lifetime, int) or isinstance(lifetime, bool) or lifetime < 0:
             raise refused("the provider states no lifetime of its token")
-        refresh, id_token = data.get("refresh_token"), data.get("id_token")
+        refresh, id_token, scope = data.get("refresh_token"), data.get("id_token"), data.get("scope")
+        asked = before.scope if before else " ".join(self._settings.scopes)
         return Grant(
             str(token),
             self._clock() + timedelta(seconds=min(lifetime, 86_400)),
             refresh if _is_token(refresh) else (before.refresh_token if before else None),
             id_token if _is_token(id_token) else (before.id_token if before else None),
             before.subject if before else "",
+            scope if isinstance(scope, str) and len(scope) <= MAX_SCOPE else asked,  # RFC 6749, 5.1: left out, as asked
         )
 
     async def userinfo(self, grant: Grant) -> dict[str, Any] | None:
@@ -183,7 +186,8 @@ def _is_token(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= MAX_TOKEN
 
 
-def _error(answer: Answer) -> str:
+def error_of(answer: Answer) -> str:
+    """The code of an OAuth error (RFC 6749, 5.2), or the status where it states none that can be shown."""
     value = answer.data.get("error")
     known = isinstance(value, str) and value.isascii() and value.replace("_", "").isalnum() and len(value) <= 60
     return str(value) if known else f"status {answer.status}"

@@ -5,6 +5,7 @@ providers answer requests for something with something else, and with success. A
 expire: to revoke it ends the whole sign-in at some providers.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from openlakes_portal._auth.oidc.client import MAX_TOKEN, OidcClient
-from openlakes_portal._auth.oidc.errors import ProviderUnavailable
+from openlakes_portal._audit.record import clean
+from openlakes_portal._auth.oidc.client import MAX_TOKEN, OidcClient, error_of
 from openlakes_portal._auth.oidc.fetch import Answer
 from openlakes_portal._auth.oidc.jws import NotBelieved, signed_claims, time_fault
 from openlakes_portal._auth.oidc.provider import Provider
@@ -28,7 +29,11 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a
 USABLE = timedelta(seconds=10)
 """How long the access token that is shown must be good at least."""
 SCOPES = "Correct ProviderToken.scopes."
-IMPLIED = frozenset({"openid"})
+TYPES = ("jwt", "at+jwt", "application/at+jwt")
+"""Of an access token's header (RFC 9068; Keycloak says JWT)."""
+LONGEST = 600
+"""Seconds that an exchanged token may last."""
+VISIBLE = re.compile(r"[\x21-\x7e]+")
 log = structlog.get_logger("oidc")
 
 
@@ -52,6 +57,12 @@ class ProviderExchange:
 
     async def exchange(self, principal: Principal, wanted: ProviderToken) -> UpstreamCredential:
         """A token of this person for the audience. Raises `UpstreamAuthFailed`, with what to do."""
+        if (wanted.requested or wanted.audience) == self._settings.client_id:
+            raise _failed(
+                wanted,
+                "a token for it would be one for the portal itself, which goes to nobody",
+                "Name the system by a client of its own at the identity provider.",
+            )
         session = await self._session(principal, wanted)
         grant = await self._renewals.fresh(session, USABLE)
         if grant is None:
@@ -76,9 +87,11 @@ class ProviderExchange:
             raise _failed(wanted, error.detail, "Try again once the identity provider answers.") from error
         if answer.status != 200:
             raise self._refused(wanted, audience, answer)
-        value, expires = self._checked(wanted, answer)
+        # What was asked for, and what the sign-in itself is good for: Keycloak adds the client's default scopes.
+        allowed = {*wanted.scopes, *(grant.scope.split() or self._settings.scopes), "openid"}
+        value, expires = self._checked(wanted, answer, allowed)
         if value.count(".") == 2:
-            expires = min(expires, await self._looked_into(wanted, audience, value, grant.subject))
+            expires = min(expires, await self._looked_into(wanted, audience, value, grant.subject, allowed))
         elif not wanted.opaque:
             raise _failed(
                 wanted,
@@ -104,12 +117,16 @@ class ProviderExchange:
             )
         return found[0]
 
-    def _refused(self, wanted: ProviderToken, audience: str, answer: Answer) -> Exception:
+    def _refused(self, wanted: ProviderToken, audience: str, answer: Answer) -> UpstreamAuthFailed:
         """The provider's refusal in words. Its own text is read for known sentences and never passed on."""
-        error = str(answer.data.get("error", ""))
+        error = error_of(answer)
         said = str(answer.data.get("error_description", "")).lower()
         if answer.status >= 500:
-            return ProviderUnavailable(f"The identity provider's token endpoint answers {answer.status}.")
+            return _failed(
+                wanted,
+                f"the identity provider's token endpoint answers {answer.status}",
+                "Try again in a minute; see the identity provider's own log.",
+            )
         if "not enabled" in said or error in ("unsupported_grant_type", "unauthorized_client"):
             return _failed(
                 wanted,
@@ -135,11 +152,11 @@ class ProviderExchange:
             return _failed(wanted, "the identity provider does not take the sign-in's token any more", "Sign in again.")
         return _failed(
             wanted,
-            f"the identity provider refuses the exchange ({error[:40] if error.isascii() else 'an error'})",
+            f"the identity provider refuses the exchange ({error})",
             "See its log for the reason.",
         )
 
-    def _checked(self, wanted: ProviderToken, answer: Answer) -> tuple[str, datetime]:
+    def _checked(self, wanted: ProviderToken, answer: Answer, allowed: set[str]) -> tuple[str, datetime]:
         """The token and its end, if the answer is what was asked for."""
         data = answer.data
         value, kind = data.get("access_token"), data.get("token_type")
@@ -148,42 +165,62 @@ class ProviderExchange:
             raise _unfit(wanted, "is no access token (issued_token_type)")
         if not isinstance(kind, str) or kind.lower() != "bearer":
             raise _unfit(wanted, "is no bearer token (token_type)")
-        if not isinstance(value, str) or not 1 <= len(value) <= MAX_TOKEN or not value.isascii():
+        if not isinstance(value, str) or not 1 <= len(value) <= MAX_TOKEN or not VISIBLE.fullmatch(value):
             raise _unfit(wanted, "holds no token")
         if not isinstance(lifetime, int) or isinstance(lifetime, bool) or lifetime <= 0:
             raise _unfit(wanted, "states no lifetime (expires_in)")
-        scope = data.get("scope", "")
-        if not isinstance(scope, str):
+        if not isinstance(data.get("scope", ""), str):
             raise _unfit(wanted, "states its scope in a way that cannot be read")
-        self._check_scope(wanted, scope)
-        return value, self._clock() + timedelta(seconds=min(lifetime, 86_400))
+        _check_scope(wanted, data.get("scope"), allowed)
+        _check_lifetime(wanted, lifetime)
+        return value, self._clock() + timedelta(seconds=lifetime)
 
-    def _check_scope(self, wanted: ProviderToken, scope: str) -> None:
-        """No wider than asked for; where nothing was asked for, no wider than the sign-in itself."""
-        allowed = set(wanted.scopes) | IMPLIED if wanted.scopes else set(self._settings.scopes)
-        wider = set(scope.split()) - allowed
-        if wider:
-            raise _unfit(wanted, f"has a wider scope than asked for ({' '.join(sorted(wider))[:80]})")
-
-    async def _looked_into(self, wanted: ProviderToken, audience: str, value: str, subject: str) -> datetime:
+    async def _looked_into(
+        self, wanted: ProviderToken, audience: str, value: str, subject: str, allowed: set[str]
+    ) -> datetime:
         """The end of a JWT that is for this audience alone and of this person."""
         try:
-            _, claims = await signed_claims(value, "exchanged token", self._settings.algorithms, self._provider.keys)
+            header, claims = await signed_claims(
+                value, "exchanged token", self._settings.algorithms, self._provider.keys
+            )
         except NotBelieved as error:
             raise _unfit(wanted, f"is not believed: {error}") from None
+        if str(header.get("typ", "JWT")).lower() not in TYPES:
+            raise _unfit(wanted, "is a token of another type (typ)")
         if claims.get("iss") != self._settings.issuer:
             raise _unfit(wanted, "is of another issuer")
         stated: Any = claims.get("aud")
         if stated != audience and stated != [audience]:
             raise _unfit(wanted, "is for another audience, or for more than one")
-        if claims.get("sub") != subject:
+        if not subject or claims.get("sub") != subject:
             raise _unfit(wanted, "is another person's")
-        if isinstance(claims.get("scope"), str):
-            self._check_scope(wanted, claims["scope"])
-        fault = time_fault(claims, self._clock().timestamp(), self._settings.clock_skew)
+        for name in ("scope", "scp"):
+            _check_scope(wanted, claims.get(name), allowed)
+        moment = self._clock().timestamp()
+        fault = time_fault(claims, moment, self._settings.clock_skew)
         if fault is not None:
             raise _unfit(wanted, f"is not good now: {fault}")
+        _check_lifetime(wanted, claims["exp"] - moment - self._settings.clock_skew)
         return datetime.fromtimestamp(claims["exp"], self._clock().tzinfo)
+
+
+def _check_scope(wanted: ProviderToken, scope: object, allowed: set[str]) -> None:
+    """No wider than what was asked for and what the sign-in itself is good for."""
+    stated = scope.split() if isinstance(scope, str) else [] if scope is None else scope
+    if not isinstance(stated, list) or not all(isinstance(each, str) for each in stated):
+        raise _unfit(wanted, "states its scope in a way that cannot be read")
+    if wider := set(stated) - allowed:
+        raise _unfit(wanted, f"has a wider scope than asked for ({clean(' '.join(sorted(wider)), 80)})")
+
+
+def _check_lifetime(wanted: ProviderToken, seconds: float) -> None:
+    """A token that lasts longer is not used for a while and kept by somebody else for longer: it is not used."""
+    if seconds > LONGEST:
+        raise _failed(
+            wanted,
+            f"what the identity provider gave has a lifetime of {seconds:.0f} s, and {LONGEST} s is the most",
+            "Shorten the lifetime of access tokens of the portal's client there.",
+        )
 
 
 def _failed(wanted: ProviderToken, why: str, remedy: str) -> UpstreamAuthFailed:
