@@ -319,7 +319,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, portal: Served) -> None:
         (("sevre",), 2, "did you mean 'serve'"),
         (("stack", "up"), 2, "openlakes-portal-stack"),
         (("bundle",), 2, "not part of this version"),
-        (("audit", "verify"), 2, "not chained"),
+        (("audit", "verify", "/nowhere.jsonl"), 1, "No such file"),
         (("plugin", "check", "nobody"), 2, "no plugin 'nobody'"),
         (("plugin", "new", "Bad Name"), 2, "no plugin id"),
         (("serve", "--config", "/nowhere.yaml"), 1, "cannot be read"),

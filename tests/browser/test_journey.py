@@ -19,6 +19,22 @@ pytestmark = pytest.mark.browser
 
 ADDRESS = "http://openlakes.localhost"
 COMPLETE_WITHIN = 30_000
+PAGES = (
+    "/",
+    "/account",
+    "/operate/health",
+    "/admin/plugins",
+    "/admin/settings",
+    "/admin/audit",
+    "/admin/requests",
+    "/admin/users",
+    "/admin/users/platform-admin",
+    "/admin/groups",
+    "/admin/explain",
+    "/admin/sessions",
+    "/admin/tokens",
+    "/x/trino/sql",
+)
 
 
 class Demo:
@@ -382,8 +398,12 @@ def test_a_viewer_sees_home_and_health_and_nothing_else(demo: Demo, launched: Br
     with chromium.tab(launched, demo.address) as opened:
         opened.sign_in("viewer")
         expect(opened.page.locator("nav a")).to_have_text(["Home", "Health"])
-        opened.expect_fault("404")
         opened.go("/x/trino/sql")
+        expect(opened.page.locator("h1")).to_have_text("SQL: not yet for you")
+        expect(opened.page.locator("#main")).to_contain_text("trino:query:run")
+        opened.check_axe()
+        opened.expect_fault("404")
+        opened.go("/x/trino/nowhere")
         expect(opened.page.locator("h1")).to_have_text("There is no such page")
         opened.check_faults()
 
@@ -396,7 +416,7 @@ def test_every_page_is_clean_at_every_size_and_theme(width: int, theme: str, dem
         opened.page.wait_for_selector("[data-persona]")
         opened.check_axe()
         opened.sign_in("platform-admin")
-        for path in ("/", "/operate/health", "/admin/plugins", "/admin/settings", "/admin/audit", "/x/trino/sql"):
+        for path in PAGES:
             opened.go(path)
             opened.page.wait_for_load_state("networkidle" if path == "/admin/settings" else "load")
             opened.check_axe()

@@ -19,6 +19,12 @@ const OWN: { path: string; title: string; permission: string | null; body: Compo
   { path: "/admin/audit", title: "Audit", permission: "core:audit:read", body: lazy(async () => ({ default: (await import("../pages/Audit")).Audit })) },
   { path: "/account", title: "My account", permission: null, body: lazy(async () => ({ default: (await import("../pages/Account")).Account })) },
   { path: "/admin/requests", title: "Access requests", permission: null, body: lazy(async () => ({ default: (await import("../pages/Requests")).Requests })) },
+  { path: "/admin/users", title: "Users", permission: "core:access:read", body: lazy(async () => ({ default: (await import("../pages/Users")).Users })) },
+  { path: "/admin/users/:username", title: "Users", permission: "core:access:read", body: lazy(async () => ({ default: (await import("../pages/Users")).Users })) },
+  { path: "/admin/groups", title: "Groups", permission: "core:access:read", body: lazy(async () => ({ default: (await import("../pages/Groups")).Groups })) },
+  { path: "/admin/explain", title: "Explain access", permission: "core:access:read", body: lazy(async () => ({ default: (await import("../pages/Explain")).Explain })) },
+  { path: "/admin/sessions", title: "Sessions", permission: "core:session:manage", body: lazy(async () => ({ default: (await import("../pages/Sessions")).Sessions })) },
+  { path: "/admin/tokens", title: "API tokens", permission: "core:token:manage", body: lazy(async () => ({ default: (await import("../pages/Tokens")).Tokens })) },
 ];
 const NoAccess = lazy(async () => ({ default: (await import("../pages/NoAccess")).NoAccess }));
 

@@ -1,7 +1,5 @@
 // What somebody holds, and why: each role with the binding that gives it and its end.
 import type { ReactElement } from "react";
-import { Link } from "react-router";
-import { usePermission } from "../../ui/session";
 import { EmptyState } from "../../ui/states";
 import { Table } from "../../ui/table";
 import { Time } from "../../ui/time";
@@ -10,7 +8,6 @@ import { originWords, reasonWords, whyHeld } from "./words";
 import "./access.css";
 
 export function RolesHeld({ roles, whom, label }: { roles: RoleHeld[]; whom: string; label: string }): ReactElement {
-  const reads = usePermission("core:access:read");
   return (
     <Table
       label={label}
@@ -24,7 +21,7 @@ export function RolesHeld({ roles, whom, label }: { roles: RoleHeld[]; whom: str
           value: (r) => r.role,
           render: (r) => (
             <span className="person-cell">
-              {reads && r.kind === "role" ? <Link to={`/admin/roles/${encodeURIComponent(r.role)}`}>{r.role}</Link> : <span className={r.kind === "role" ? "b" : "mono"}>{r.role}</span>}
+              <span className={r.kind === "role" ? "b" : "mono"}>{r.role}</span>
               {r.resource ? (
                 <span className="small t2">
                   only for <code>{r.resource}</code>
@@ -50,16 +47,11 @@ export function RolesHeld({ roles, whom, label }: { roles: RoleHeld[]; whom: str
           label: "Binding",
           wide: true,
           value: (r) => r.binding,
-          render: (r) =>
-            reads ? (
-              <Link to={`/admin/bindings?role=${encodeURIComponent(r.role)}`}>
-                <code>{r.binding}</code>
-              </Link>
-            ) : (
+          render: (r) => (
               <code className="t3" title={originWords(r.origin)}>
                 {r.binding}
               </code>
-            ),
+          ),
         },
       ]}
     />

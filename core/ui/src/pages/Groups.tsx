@@ -1,0 +1,55 @@
+import type { ReactElement } from "react";
+import { useApi } from "../ui/api";
+import { PageHeader, Panel } from "../ui/layout";
+import { EmptyState, Loaded } from "../ui/states";
+import { Table } from "../ui/table";
+import type { Group } from "./access/shapes";
+import "./access/access.css";
+
+/** Groups of the identity provider, as far as they were seen or are bound. */
+export function Groups(): ReactElement {
+  const query = useApi<{ items: Group[] }>("/api/groups");
+  return (
+    <>
+      <PageHeader title="Groups" crumbs="Admin" subtitle="As the identity provider states them; who is in one is decided there. Bindings give them roles here." />
+      <Panel label="Groups">
+        <Loaded query={query} rows={6}>
+          {({ items }) => (
+            <Table
+              label="Groups"
+              tools={items.length > 0}
+              rows={items}
+              rowKey={(g) => g.name}
+              empty={
+                items.length === 0 ? (
+                  <EmptyState title="No group yet">
+                    A group is here when somebody signs in who is in it, or when a binding names it.
+                  </EmptyState>
+                ) : undefined
+              }
+              columns={[
+                { id: "name", label: "Group", value: (g) => g.name, render: (g) => <span className="b">{g.name}</span> },
+                { id: "members", label: "Members seen", numeric: true, value: (g) => g.members },
+                {
+                  id: "roles",
+                  label: "Roles",
+                  value: (g) => g.roles.join(" "),
+                  render: (g) => (
+                    <span className="chips">
+                      {g.roles.map((role) => (
+                        <span className="tag" key={role}>
+                          {role}
+                        </span>
+                      ))}
+                      {g.roles.length === 0 ? <span className="t3">none</span> : null}
+                    </span>
+                  ),
+                },
+              ]}
+            />
+          )}
+        </Loaded>
+      </Panel>
+    </>
+  );
+}
