@@ -79,8 +79,8 @@ async def test_a_database_that_is_away_leaves_each_replica_its_own_limit(databas
     clock = Clock()
     shared, buckets = replica(database, clock)
     assert let_through(buckets, "thief", 90) == 90
-    await database.close()
-    shared._database = Database("sqlite+aiosqlite:////absent/portal.db")
+    shared._database = away = Database("sqlite+aiosqlite:////absent/portal.db")
     with pytest.raises(Exception, match=r"\S"):
         await shared.exchange()
+    await away.close()
     assert let_through(buckets, "thief", 100) == 10

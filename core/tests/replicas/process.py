@@ -123,7 +123,6 @@ class Replica:
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
-        self._hang_up()
 
     def stop(self) -> None:
         """SIGTERM, and wait."""
