@@ -13,7 +13,17 @@ from bootstrap.paths import ROOT, Checkout
 
 HERE = Checkout(ROOT)
 FAST = "not slow and not browser and not server"
-REPOSITORY = ("conftest.py", "core", "docs/operators", "plugins", "pyproject.toml", "constraints.txt", "stack", "tests", "tools")
+REPOSITORY = (
+    "conftest.py",
+    "core",
+    "docs/operators",
+    "plugins",
+    "pyproject.toml",
+    "constraints.txt",
+    "stack",
+    "tests",
+    "tools",
+)
 TEST_TOOLS = ("pytest", "pytest-asyncio", "hypothesis")
 
 
