@@ -43,7 +43,7 @@ def test_without_a_plugin_the_rest_is_green(plugin: Path, tmp_path: Path) -> Non
     # The lock is a superset now, and what starts real servers or other environments has its own place.
     folders = [rest.root / "core" / "tests", *(each / "tests" for each in rest.plugins), rest.root / "stack" / "tests"]
     tests = [*(folder for folder in folders if folder.is_dir()), rest.root / "tests" / "test_boundaries.py"]
-    done = environment.run("python", "-m", "pytest", "-q", "-m", FAST, *tests, cwd=rest.root)
+    done = environment.run("python", "-m", "pytest", "-q", "-m", FAST, *tests, cwd=rest.root, timeout=900)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
 

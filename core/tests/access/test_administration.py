@@ -55,6 +55,24 @@ def _effects(answer: httpx.Response) -> dict[str, tuple[list[str], list[str]]]:
     }
 
 
+async def test_the_entity_tag_of_a_role_tells_its_body_and_serves_as_the_version_to_change(
+    house: PortalUnderTest,
+) -> None:
+    """How many bindings give a role is in its body and no part of its version: browsers must not keep it."""
+    admin = house.signed_in("platform-admin")
+    role = {"name": "reader", "description": "Reads", "permissions": ["acme:thing:read"]}
+    assert (await admin.post("/api/roles", json=role)).status_code == 201
+    tag = (await admin.get("/api/roles/reader")).headers["etag"]
+    known = {"if-none-match": tag}
+    assert (await admin.get("/api/roles/reader", headers=known)).status_code == 304
+    await bind(admin, "reader", group="staff")
+    fresh = await admin.get("/api/roles/reader", headers=known)
+    assert (fresh.status_code, fresh.json()["bindings"]) == (200, 1)
+    change = {"description": "Reads much"}
+    assert (await admin.patch("/api/roles/reader", json=change, headers={"if-match": tag})).status_code == 200
+    assert (await admin.patch("/api/roles/reader", json=change, headers={"if-match": tag})).status_code == 412
+
+
 async def test_a_preview_says_what_a_binding_gives_and_takes_for_each_person(house: PortalUnderTest) -> None:
     admin = house.signed_in("platform-admin")
     for identity in (someone("anna", "staff"), someone("bea", "staff"), someone("carl")):

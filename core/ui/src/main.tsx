@@ -28,7 +28,8 @@ if (root)
   createRoot(root).render(
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} getStyleNonce={() => pageNonce}>
       <ThemeSwitch />
-      <Notifications position="bottom-right" />
+      {/* Where neither a dialog nor the actions of a page stand. */}
+      <Notifications position="bottom-left" />
       <QueryClientProvider client={client}>
         <ErrorBoundary resetKey="portal">
           <BrowserRouter>

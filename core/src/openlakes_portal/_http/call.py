@@ -16,7 +16,7 @@ from openlakes_portal._host.journal import Attributed
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
 from openlakes_portal._http.problems import EndpointTimeout, UnsupportedMedia, invalid
-from openlakes_portal._http.request import HttpRequest
+from openlakes_portal._http.request import DIGEST_MARK, HttpRequest
 from openlakes_portal._http.response import Answer, EventsResponse, Response, StreamResponse, attachment
 from openlakes_portal._http.routing import BoundRoute
 from openlakes_portal._http.sse import Holder
@@ -188,7 +188,7 @@ class EndpointRunner:
             body = adapter.dump_json(value) if adapter else to_json(value)
         headers["content-type"] = "application/json"
         if bound.route.method == "GET" and status == 200:
-            tag = headers.setdefault("etag", f'W/"{hashlib.sha1(body, usedforsecurity=False).hexdigest()[:20]}"')
+            tag = headers["etag"] = _tag(headers.get("etag"), body)
             wanted = request.headers.get("if-none-match")
             headers["cache-control"] = "private, no-cache"
             if wanted is not None and tag.removeprefix("W/") in {
@@ -218,6 +218,13 @@ class EndpointRunner:
 
         asked = access.name if isinstance(access, Permission) else ""
         return Holder(f"{session.id_hash} {asked} {request.resource or ''}", still_allowed)
+
+
+def _tag(version: str | None, body: bytes) -> str:
+    """The entity tag of an answer. What people edit keeps its version in front, for If-Match; the body counts as well,
+    since it may hold what changes without a new version (how many bindings give a role)."""
+    digest = hashlib.sha1(body, usedforsecurity=False).hexdigest()[:12]
+    return f'W/"{digest}"' if version is None else f'"{version[1:-1]}{DIGEST_MARK}{digest}"'
 
 
 def _ended(entry: Entry, request: HttpRequest) -> Entry:

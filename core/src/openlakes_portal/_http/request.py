@@ -1,6 +1,7 @@
 """One request as it is served: what core knows of it, and the thin view of it that endpoints get."""
 
 import asyncio
+import re
 from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
@@ -11,6 +12,9 @@ from openlakes_portal._http.problems import RequestTimeout
 from openlakes_portal.spi import BadRequest, NotSignedIn, Principal, TooLarge
 
 HIDDEN_HEADERS = frozenset({"cookie", "authorization", "x-csrf-token", "proxy-authorization"})
+DIGEST_MARK = "~"
+DIGEST = re.compile(f"{DIGEST_MARK}[0-9a-f]{{12}}$")
+"""What an ETag has behind a version: see call.py."""
 _MISSING = object()
 
 
@@ -85,9 +89,11 @@ class HttpRequest:
 
     @property
     def if_match(self) -> str | None:
-        """The version in If-Match, unquoted."""
+        """The version in If-Match, unquoted, whether sent as it is or as the ETag of an answer has it."""
         value = self.headers.get("if-match")
-        return value.strip().removeprefix("W/").strip('"') if value and value.strip() != "*" else None
+        if not value or value.strip() == "*":
+            return None
+        return DIGEST.sub("", value.strip().removeprefix("W/").strip('"'))
 
     def accepts(self, *media_types: str) -> str | None:
         """The best of these media types."""

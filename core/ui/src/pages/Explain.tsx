@@ -34,7 +34,7 @@ export function Explain(): ReactElement {
     <>
       <PageHeader
         title="Can somebody do something?"
-        crumbs="Admin / Explain access"
+        crumbs="Govern / Explain access"
         subtitle="Asked of the same rules that every request meets."
         actions={
           asked ? (

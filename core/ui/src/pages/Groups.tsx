@@ -1,4 +1,5 @@
 import type { ReactElement } from "react";
+import { Link } from "react-router";
 import { useApi } from "../ui/api";
 import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState, Loaded } from "../ui/states";
@@ -28,7 +29,7 @@ export function Groups(): ReactElement {
                 ) : undefined
               }
               columns={[
-                { id: "name", label: "Group", value: (g) => g.name, render: (g) => <span className="b">{g.name}</span> },
+                { id: "name", label: "Group", value: (g) => g.name, render: (g) => <Link to={`/admin/bindings?group=${encodeURIComponent(g.name)}`}>{g.name}</Link> },
                 { id: "members", label: "Members seen", numeric: true, value: (g) => g.members },
                 {
                   id: "roles",

@@ -32,7 +32,7 @@ export function Requests(): ReactElement {
   const [deciding, setDeciding] = useState<Asked | null>(null);
   return (
     <>
-      <PageHeader title="Access requests" crumbs="Admin" subtitle="What others ask for and you may decide. Nobody decides their own." actions={<Link to="/account?tab=requests">My own requests</Link>} />
+      <PageHeader title="Access requests" crumbs="Govern" subtitle="What others ask for and you may decide. Nobody decides their own." actions={<Link to="/account?tab=requests">My own requests</Link>} />
       <Panel
         label="Requests"
         title={<SegmentedControl aria-label="State" data={STATES} value={state} onChange={(value) => setParameters(value === "open" ? {} : { state: value }, { replace: true })} />}
@@ -130,6 +130,7 @@ function Decide({ decision, request, onClose }: Asked & { onClose: () => void })
       title={grants ? `Grant this to ${request.name}?` : `Refuse this to ${request.name}?`}
       verb={grants ? "Grant" : "Refuse"}
       danger={!grants}
+      disabled={tried.pending}
       onClose={onClose}
       run={async () => {
         if (reason.trim() === "") {

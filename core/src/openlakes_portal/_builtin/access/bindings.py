@@ -19,6 +19,7 @@ from openlakes_portal._builtin.access.views import (
     binding_view,
     preview_view,
 )
+from openlakes_portal._rbac.accounts import accounts, identity_in, is_account
 from openlakes_portal._rbac.administration import Preview
 from openlakes_portal._rbac.book import REQUESTED, SHARED, binding_of
 from openlakes_portal._rbac.policy import Binding, Policy
@@ -36,7 +37,8 @@ def binding_routes(portal: "Portal") -> list[Route]:
 
     async def all_bindings(request: Request, query: BindingFilter) -> Listing[BindingView]:
         """Bindings, those of the settings first"""
-        found = [b for b in portal.book.current.bindings if _wanted(b, query)]
+        subjects = await _called(portal, query.subject) if query.subject else None
+        found = [b for b in portal.book.current.bindings if _wanted(b, query, subjects)]
         start = offset_of(query.cursor)
         part = found[start : start + query.limit]
         more = str(start + query.limit) if len(found) > start + query.limit else None
@@ -172,8 +174,7 @@ async def binding_views(portal: "Portal", bindings: list[Binding]) -> list[Bindi
         names = await names_of(connection, {b.subject for b in bindings if b.subject})
     policy, moment = portal.book.current, now()
     return [
-        binding_view(b, _kind(policy, b.role), names[b.subject][1] if b.subject in names else None, moment)
-        for b in bindings
+        binding_view(b, _kind(policy, b.role), names.get(b.subject) if b.subject else None, moment) for b in bindings
     ]
 
 
@@ -188,11 +189,18 @@ def _kind(policy: Policy, role: str) -> Literal["role", "permission", "unknown"]
     return "permission" if role in policy.permissions else "unknown"
 
 
-def _wanted(binding: Binding, query: BindingFilter) -> bool:
+async def _called(portal: "Portal", name: str) -> set[str]:
+    """What bindings may call somebody, found by one of it: user name, and issuer#subject."""
+    async with portal.database.read() as connection:
+        rows = (await connection.execute(select(accounts).where(is_account(name)))).all()
+    return {name}.union(*((identity.username, identity.key) for identity in map(identity_in, rows)))
+
+
+def _wanted(binding: Binding, query: BindingFilter, subjects: set[str] | None) -> bool:
     return (
         (query.role is None or binding.role == query.role)
         and (query.group is None or binding.group == query.group)
-        and (query.subject is None or binding.subject == query.subject)
+        and (subjects is None or binding.subject in subjects)
     )
 
 

@@ -111,6 +111,7 @@ class BindingView(BaseModel):
     kind: Literal["role", "permission", "unknown"]
     group: str | None
     subject: str | None
+    subject_username: str | None = Field(description="Null for a group, and for somebody who was not seen yet")
     subject_name: str | None
     resource: str | None
     expires_at: datetime | None
@@ -136,7 +137,7 @@ class BindingFilter(Paging):
 
     role: str | None = Field(None, max_length=200)
     group: str | None = Field(None, max_length=300)
-    subject: str | None = Field(None, max_length=600)
+    subject: str | None = Field(None, max_length=600, description="User name, or issuer#subject: finds both")
 
 
 class NewBinding(Body):
@@ -203,15 +204,17 @@ def grantor_views(grantors: list[Grantor]) -> list[GrantorView]:
 
 
 def binding_view(
-    binding: Binding, kind: Literal["role", "permission", "unknown"], name: str | None, at: datetime
+    binding: Binding, kind: Literal["role", "permission", "unknown"], person: tuple[str, str] | None, at: datetime
 ) -> BindingView:
-    """A binding as it is shown."""
+    """A binding as it is shown; `person` is the user name and the name of its subject."""
+    username, name = person or (None, None)
     return BindingView(
         id=binding.id,
         role=binding.role,
         kind=kind,
         group=binding.group,
         subject=binding.subject,
+        subject_username=username,
         subject_name=name,
         resource=binding.resource,
         expires_at=binding.expires_at,

@@ -1,15 +1,16 @@
 // Making an API token: what for, what it may, until when. Its text is shown once.
 import { Button, Modal, SegmentedControl, TextInput } from "@mantine/core";
 import { useId, useState, type ReactElement } from "react";
-import { api, ApiError, useApi, useApiMutation } from "../../ui/api";
+import { api, useApi, useApiMutation } from "../../ui/api";
 import { formatUtc } from "../../ui/format";
 import { Icon } from "../../ui/icons";
 import { useReturnFocus } from "../../ui/return-focus";
 import { Loaded } from "../../ui/states";
 import { toast } from "../../ui/toast";
 import { Confirm } from "./Confirm";
+import { fieldErrors, useFieldErrors } from "./field-errors";
 import { PickPermissions } from "./PickPermissions";
-import type { Mine, Permission, Token } from "./shapes";
+import type { Mine, Permission, ServiceAccount, Token } from "./shapes";
 import { dateField, endOfDay, inDays } from "./words";
 
 type Made = Token & { token: string };
@@ -20,23 +21,28 @@ const ENDS = [
   { value: "date", label: "Until a day" },
 ];
 
-export function NewToken({ onClose }: { onClose: () => void }): ReactElement {
+/** Whose token it is: one's own, or that of a service account whose tokens are `below` a route. */
+type Props = { account?: ServiceAccount; below?: string; onClose: () => void };
+
+export function NewToken({ onClose, ...whose }: Props): ReactElement {
   const [made, setMade] = useState<Made | null>(null);
-  return made ? <Shown made={made} onClose={onClose} /> : <Wanted onClose={onClose} onMade={setMade} />;
+  return made ? <Shown made={made} as={whose.account?.username ?? "you"} onClose={onClose} /> : <Wanted {...whose} onClose={onClose} onMade={setMade} />;
 }
 
-function Wanted({ onClose, onMade }: { onClose: () => void; onMade: (made: Made) => void }): ReactElement {
+function Wanted({ account, below = "/api/tokens", onClose, onMade }: Props & { onMade: (made: Made) => void }): ReactElement {
   const [name, setName] = useState("");
   const [picked, setPicked] = useState<string[]>([]);
   const [end, setEnd] = useState("30");
   const [date, setDate] = useState(() => dateField(30));
-  const [errors, setErrors] = useState<Record<string, string>>({});
+  const [errors, setErrors] = useFieldErrors({ name, permissions: picked, expires_at: end === "date" ? date : end });
   const label = useId();
   const known = useApi<{ items: Permission[] }>("/api/access/permissions");
-  const mine = useApi<Mine>("/api/access/mine");
+  const mine = useApi<Mine>(account ? null : "/api/access/mine");
+  const mayHold = (p: Permission): boolean =>
+    account ? account.roles.some((r) => r.role === p.name || p.roles.includes(r.role)) : (mine.data?.permissions.some((g) => g.permission === p.name) ?? false);
   const make = useApiMutation<{ name: string; permissions: string[]; expires_at: string }, Made>(
-    (body) => api("/api/tokens", { method: "POST", body }),
-    ["/api/tokens"],
+    (body) => api(below, { method: "POST", body }),
+    [below],
   );
   const run = async (): Promise<void> => {
     const expires = end === "date" ? endOfDay(date) : inDays(Number(end));
@@ -49,13 +55,14 @@ function Wanted({ onClose, onMade }: { onClose: () => void; onMade: (made: Made)
     try {
       onMade(await make.mutateAsync({ name: name.trim(), permissions: picked, expires_at: expires }));
     } catch (error) {
-      if (!(error instanceof ApiError) || !error.problem.errors?.length) throw error;
-      setErrors(Object.fromEntries(error.problem.errors.map((e) => [e.pointer.split("/")[1] ?? "", sentence(e.detail)])));
+      setErrors(fieldErrors(error));
     }
   };
   return (
     <Confirm title="New API token" verb="Create token" onClose={onClose} run={run} size="xl">
-      <p className="t2">A token acts as you, with the permissions that you pick. What you lose later, it loses too.</p>
+      <p className="t2">
+        {account ? `A token acts as ${account.username}, with the permissions that you pick. What the account loses later, it loses too.` : "A token acts as you, with the permissions that you pick. What you lose later, it loses too."}
+      </p>
       <TextInput label="Name" data-autofocus maxLength={300} value={name} error={errors["name"]} onChange={(e) => setName(e.currentTarget.value)} description="What it is for: nightly export, laptop of the night shift" />
       <div>
         <p className="ask-label" id={label}>
@@ -70,27 +77,13 @@ function Wanted({ onClose, onMade }: { onClose: () => void; onMade: (made: Made)
         ) : null}
       </div>
       <Loaded query={known} rows={4}>
-        {(permissions) => (
-          <Loaded query={mine} rows={4}>
-            {(standing) => (
-              <PickPermissions
-                label="What it may"
-                known={permissions.items.filter((p) => standing.permissions.some((g) => g.permission === p.name))}
-                picked={picked}
-                onChange={setPicked}
-                error={errors["permissions"]}
-              />
-            )}
-          </Loaded>
-        )}
+        {(permissions) => <PickPermissions label="What it may" known={permissions.items.filter(mayHold)} picked={picked} onChange={setPicked} error={errors["permissions"]} />}
       </Loaded>
     </Confirm>
   );
 }
 
-const sentence = (text: string): string => `It ${text}.`;
-
-function Shown({ made, onClose }: { made: Made; onClose: () => void }): ReactElement {
+function Shown({ made, as, onClose }: { made: Made; as: string; onClose: () => void }): ReactElement {
   useReturnFocus();
   const copy = async (): Promise<void> => {
     try {
@@ -105,7 +98,7 @@ function Shown({ made, onClose }: { made: Made; onClose: () => void }): ReactEle
       <div className="form">
         <p className="note warn">
           <Icon name="warn" />
-          <span>This is shown once. Put it where secrets are kept, not into a chat or Git: who has it acts as you.</span>
+          <span>This is shown once. Put it where secrets are kept, not into a chat or Git: who has it acts as {as}.</span>
         </p>
         <div className="secret">
           <code data-token>{made.token}</code>

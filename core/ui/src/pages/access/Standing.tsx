@@ -48,9 +48,9 @@ export function RolesHeld({ roles, whom, label }: { roles: RoleHeld[]; whom: str
           wide: true,
           value: (r) => r.binding,
           render: (r) => (
-              <code className="t3" title={originWords(r.origin)}>
-                {r.binding}
-              </code>
+            <code className="t3" title={originWords(r.origin)}>
+              {r.binding}
+            </code>
           ),
         },
       ]}

@@ -11,9 +11,19 @@ import { Confirm } from "./Confirm";
 import type { Token } from "./shapes";
 import "./access.css";
 
-export function TokensTable({ rows, everybody, label, action }: { rows: Token[]; everybody?: boolean; label: string; action?: ReactNode }): ReactElement {
+type Props = {
+  rows: Token[];
+  label: string;
+  everybody?: boolean;
+  action?: ReactNode;
+  /** The service account whose tokens these are, and the route that they are below. */
+  of?: string;
+  below?: string;
+};
+
+export function TokensTable({ rows, label, everybody, action, of, below = "/api/tokens" }: Props): ReactElement {
   const [revoking, setRevoking] = useState<Token | null>(null);
-  const revoke = useApiMutation<Token, void>((token) => api(`/api/tokens/${token.id}`, { method: "DELETE" }), ["/api/tokens"]);
+  const revoke = useApiMutation<Token, void>((token) => api(`${below}/${token.id}`, { method: "DELETE" }), ["/api/tokens", below]);
   const who: TableColumn<Token>[] = everybody ? [{ id: "who", label: "Whose", value: (t) => t.username }] : [];
   return (
     <>
@@ -23,7 +33,7 @@ export function TokensTable({ rows, everybody, label, action }: { rows: Token[];
         rowKey={(t) => t.id}
         empty={
           <EmptyState title="No token" action={action}>
-            {everybody ? "What people make for their scripts is here." : "A script that calls the API signs in with one: it acts as you, with a part of what you may."}
+            {of ? `Made here, one acts as ${of}; what CI exchanges is not listed: it ends within the hour.` : everybody ? "What people make for their scripts is here." : "A script that calls the API signs in with one: it acts as you, with a part of what you may."}
           </EmptyState>
         }
         columns={[

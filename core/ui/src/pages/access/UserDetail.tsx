@@ -19,8 +19,7 @@ import { SessionsTable } from "./SessionsTable";
 import { RolesHeld } from "./Standing";
 import { TokensTable } from "./TokensTable";
 import type { Owned, Preview, SessionRow, Token, User } from "./shapes";
-
-const MANAGE = "core:access:manage";
+import { MANAGE } from "./words";
 
 export function UserDetail({ username }: { username: string }): ReactElement {
   const path = `/api/users/${encodeURIComponent(username)}`;
@@ -177,7 +176,7 @@ function Disable({ user, path, onClose }: { user: User; path: string; onClose: (
       title={`${disables ? "Disable" : "Enable"} ${user.name}?`}
       verb={disables ? "Disable" : "Enable"}
       danger={disables}
-      disabled={tried.error !== null}
+      disabled={tried.pending || tried.error !== null}
       onClose={onClose}
       run={async () => {
         if (disables && reason.trim() === "") {

@@ -49,6 +49,7 @@ export type Binding = {
   kind: "role" | "permission" | "unknown";
   group: string | null;
   subject: string | null;
+  subject_username: string | null;
   subject_name: string | null;
   resource: string | null;
   expires_at: string | null;
@@ -71,7 +72,7 @@ export type Explanation = {
   chain: { kind: string; name: string; outcome: "allows" | "denies" | "no opinion"; detail: string }[];
   grantors: Grantor[];
 };
-export type MatrixPerson = { subject: string; username: string; name: string; disabled: boolean; roles: string[]; permissions: Given[] };
+export type MatrixPerson = { subject: string; username: string; kind: "person" | "service account"; name: string; disabled: boolean; roles: string[]; permissions: Given[] };
 export type AccessRequest = {
   id: string;
   username: string;
@@ -113,4 +114,14 @@ export type Token = {
   expired: boolean;
   last_used_at: string | null;
   last_used_address: string | null;
+};
+export type ServiceAccount = {
+  name: string;
+  username: string;
+  subject: string;
+  description: string;
+  roles: RoleHeld[];
+  created_by: string;
+  created_at: string;
+  disabled_at: string | null;
 };

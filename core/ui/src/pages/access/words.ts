@@ -39,7 +39,7 @@ export const givenWords = (given: Given): string => (given.resource ? `${given.p
 
 /** What a change does, in one sentence. */
 export function previewWords(preview: Preview): string {
-  if (preview.affected === 0) return "Nobody gains or loses anything.";
+  if (preview.affected === 0) return "Nobody gains or loses anything now.";
   const gain = preview.effects.filter((e) => e.gains.length > 0).length;
   const lose = preview.effects.filter((e) => e.loses.length > 0).length;
   const who = preview.affected === 1 ? (preview.effects[0]?.name ?? "One person") : `${preview.affected} people`;
@@ -74,3 +74,17 @@ export function endOfDay(date: string): string | undefined {
   const at = new Date(`${date}T23:59:59`);
   return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
+
+/** The permission to change who may do what. */
+export const MANAGE = "core:access:manage";
+
+/** For what somebody holds a permission: "for everything", "only for …"; no words where they do not. */
+export function heldWords(given: Given[], permission: string): { words: string; everything: boolean } {
+  const held = given.filter((g) => g.permission === permission);
+  if (held.length === 0) return { words: "", everything: false };
+  const everything = held.some((g) => g.resource === null);
+  return { words: everything ? "for everything" : `only for ${held.map((g) => g.resource).join(" and ")}`, everything };
+}
+
+/** The page that says why somebody may, or may not. */
+export const explainPath = (username: string, permission: string): string => `/admin/explain?${new URLSearchParams({ subject: username, permission })}`;
