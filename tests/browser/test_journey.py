@@ -440,6 +440,7 @@ def test_signing_out_elsewhere_keeps_the_page_and_asks_to_sign_in(demo: Demo, la
         other.click(".avatar")
         other.click("text=Sign out")
         other.wait_for_selector(".signin")
+        opened.page.bring_to_front()
         opened.expect_fault("401")
         opened.page.keyboard.press("Control+K")
         expect(opened.page.get_by_role("combobox", name="Search or jump to")).to_be_focused()

@@ -350,3 +350,15 @@ async def test_what_somebody_owns_is_listed_and_handed_over(open_house: OpenHous
     assert (moved.owner, moved.owner_name, moved.version) == (bea.key, "bea", 2)
     assert (await contribution.context.documents("history").get(history.id)).owner == anna.key  # type: ignore[union-attr]
     assert (await documents.get(kept.id)).version == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+async def test_bindings_of_somebody_are_found_by_any_of_their_names(house: PortalUnderTest, by_key: bool) -> None:
+    admin, anna = house.signed_in("platform-admin"), someone("anna", "staff")
+    await enter(house, anna)
+    await bind(admin, "viewer", subject=anna.key)
+    await bind(admin, "data-engineer", subject="anna")
+    await bind(admin, "bi-analyst", subject="anna2")
+    name = anna.key if by_key else anna.username
+    found = (await admin.get("/api/role-bindings", params={"subject": name})).json()["items"]
+    assert {(b["role"], b["subject_username"]) for b in found} == {("viewer", "anna"), ("data-engineer", "anna")}
