@@ -61,7 +61,7 @@ class AuditTrail:
         self.statements = Statements(database, keyring, written, key.get_secret_value() if key else None)
         self.sinks: list[Forwarder] = []
         if "file" in settings.sink:
-            self.sinks.append(Forwarder(database, FileSink(settings.file or data_dir / "audit.jsonl")))
+            self.sinks.append(Forwarder(database, FileSink(settings.path or data_dir / "audit.jsonl")))
         if "otlp" in settings.sink:
             self.sinks.append(Forwarder(database, _otlp(settings, site)))
         self.retention: Retention | None = None

@@ -132,6 +132,17 @@ def _document(document: "Document") -> dict[str, Any]:
     }
 
 
+EDITS = ("PUT", "PATCH", "DELETE")
+IF_MATCH: dict[str, Any] = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The version that is changed, as ETag named it. What people edit cannot be changed without (428), "
+    "and not at another version (412)",
+    "schema": {"type": "string", "maxLength": 200, "pattern": '^(W/)?"[!#-~]*"$'},
+}
+
+
 def _operation(bound: BoundRoute, schemas: dict[str, Any]) -> dict[str, Any]:
     route, endpoint = bound.route, bound.endpoint
     name = getattr(route.endpoint, "__name__", "call").strip("_<>")
@@ -141,7 +152,8 @@ def _operation(bound: BoundRoute, schemas: dict[str, Any]) -> dict[str, Any]:
         "summary": route.summary or _first_line(route.endpoint),
         "tags": [bound.plugin_id],
         "parameters": [_path_parameter(p) for p in endpoint.path_parameters]
-        + _query_parameters(endpoint.query, schemas),
+        + _query_parameters(endpoint.query, schemas)
+        + ([IF_MATCH] if route.method in EDITS else []),
         "responses": {**_success(bound, schemas), **_any_time()},
         **_access(route.access, route.method),
     }

@@ -191,7 +191,7 @@ class AuditSettings(Section):
     sink: tuple[Literal["database", "file", "otlp"], ...] = Field(
         ("database",), description="Where records go: always the database; from there to a file, or a collector by OTLP"
     )
-    file: Path | None = Field(
+    path: Path | None = Field(
         None, description="The file of the sink `file`, JSON lines (default: audit.jsonl in server.data_dir)"
     )
     otlp_endpoint: str | None = Field(None, description="The collector of the sink `otlp`, like http://collector:4318")
