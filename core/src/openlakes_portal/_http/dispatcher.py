@@ -1,7 +1,7 @@
 """The door: a raw ASGI application in front of everything.
 
-In order: host, limits, canonical path, then gateway (apps; see the roadmap) | routes of the registry and streams |
-Starlette for documents and files. Who may is decided here, once, for every route alike; there is no other way in.
+In order: host, limits, canonical path, then gateway (apps) | routes of the registry and streams | Starlette for
+documents and files. Who may is decided here, once, for every route alike; there is no other way in.
 """
 
 import asyncio
@@ -11,11 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openlakes_portal._auth.guard import SAFE_METHODS, check_csrf, check_media_type, check_origin, origin_of
 from openlakes_portal._auth.personas import is_loopback
 from openlakes_portal._auth.sessions import Session
+from openlakes_portal._gateway.apps import App
+from openlakes_portal._gateway.client import ClientGone
+from openlakes_portal._gateway.gateway import Gateway
 from openlakes_portal._host.context import refused
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
@@ -48,11 +51,12 @@ LOOPBACK_HOST = re.compile(r"^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,
 
 
 class Dispatcher:
-    """ASGI 3: http, websocket (none yet: closed) and lifespan (the application's own)."""
+    """ASGI 3: http, websocket (apps' only) and lifespan (the application's own)."""
 
-    def __init__(self, portal: Portal, documents: ASGIApp) -> None:
+    def __init__(self, portal: Portal, documents: ASGIApp, gateway: Gateway) -> None:
         self._portal = portal
         self._documents = documents
+        self._gateway = gateway
         settings = portal.settings
         self._limits = settings.limits
         self._debug = settings.server.log_level == "debug"
@@ -68,18 +72,29 @@ class Dispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
         request_id = new_request_id()
         started = time.perf_counter()
         request = HttpRequest(scope, receive, request_id, self._limits.body, self._limits.body_timeout)
+        if scope["type"] == "websocket":
+            await self._websocket(request, send)
+            return
         sender = _Sender(send, self._policy, request_id, head=scope["method"] == "HEAD")
+        app: App | None = None
         try:
-            answer = await self._serve(request, sender)
+            app = self._gateway.apps.at_host(self._check_head(request))
+            answer = await (self._serve(request, sender) if app is None else self._app(app, request, sender))
         except PortalError as error:
-            answer = problem(error, request_id, await self._denials.of(request, error))
+            if sender.forwarded:
+                raise  # in the middle of an app's answer: the connection is cut, which says that it is not whole
+            if app is not None:
+                answer = self._gateway.failure(app, request, error)
+            else:
+                answer = problem(error, request_id, await self._denials.of(request, error))
             await self._record_denial(request, error)
+        except ClientGone:
+            answer = None
+            if sender.forwarded:
+                raise
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -92,11 +107,14 @@ class Dispatcher:
     async def _serve(self, request: HttpRequest, sender: "_Sender") -> Answer | None:
         scope = request.scope
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        self._check_head(request)
         path = canonical_path(scope.get("raw_path") or scope["path"].encode())
-        if scope["method"] not in METHODS:
+        app = self._gateway.apps.at_path(path)
+        if scope["method"] not in METHODS and app is None:
             raise MethodNotAllowed(scope["method"], self._methods(path))
         await self._identify(request, path)
+        if app is not None:
+            await self._gateway.serve_below(app, request, sender.forward, sender.send)
+            return None
         asgi = self._asgi(path)
         if asgi is not None:
             self._authorise(request, asgi.route.access)
@@ -129,6 +147,35 @@ class Dispatcher:
             return None
         return answer
 
+    async def _app(self, app: App, request: HttpRequest, sender: "_Sender") -> None:
+        """A request at an app's own host."""
+        session = await self._gateway.session_at(app, request)
+        if session is not None:
+            request.session = session
+            self.by_session.take(session.public_id)
+        else:
+            self.by_address.take(request.address)
+        await self._gateway.serve(app, request, sender.forward, sender.send)
+
+    async def _websocket(self, request: HttpRequest, send: Send) -> None:
+        """A WebSocket of an app, at its host or below its path. There is no other; what is refused is 403."""
+        try:
+            host = self._check_head(request)
+            path = canonical_path(request.scope.get("raw_path") or request.scope["path"].encode())
+            app = self._gateway.apps.at_host(host)
+            if app is not None:
+                request.session = await self._gateway.session_at(app, request)
+            elif (app := self._gateway.apps.at_path(path)) is not None:
+                await self._identify(request, path)
+            if app is None or request.session is None:
+                raise NotSignedIn("There is no such WebSocket, or nobody is signed in.")
+            with self.streams.hold(request.session.principal.identity):
+                await self._gateway.websocket(app, request, send)
+        except PortalError as error:
+            log.info("websocket refused", path=request.scope["path"][:200], reason=error.detail)
+            await self._record_denial(request, error)
+            await send({"type": "websocket.close", "code": 1008 if error.status < 500 else 1011})
+
     def _methods(self, path: str) -> list[str]:
         """What a path answers."""
         named = [document.method for document in DOCUMENTS if document.path == path]
@@ -152,7 +199,8 @@ class Dispatcher:
                 return bound
         return None
 
-    def _check_head(self, request: HttpRequest) -> None:
+    def _check_head(self, request: HttpRequest) -> str:
+        """The host that the request is for: ours, or an app's."""
         headers = request.scope["headers"]
         if len(headers) > self._limits.header_count:
             raise HeadersTooLarge(f"More than {self._limits.header_count} headers.")
@@ -164,10 +212,10 @@ class Dispatcher:
         if size > self._limits.header_bytes:
             raise HeadersTooLarge(f"More than {self._limits.header_bytes} bytes of headers.")
         host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
-        if host in self._hosts:
-            return
+        if host in self._hosts or self._gateway.apps.at_host(host) is not None:
+            return host
         if self._loopback and LOOPBACK_HOST.match(host):
-            return
+            return host
         raise MisdirectedRequest(
             "This server does not answer for that host.", remedy="Use server.public_url, or add server.allowed_hosts."
         )
@@ -260,6 +308,14 @@ class _Sender:
         self._request_id = request_id
         self._head = head
         self.status = 499
+        self.forwarded = False
+        """Whether an app's own answer has begun: then nothing of ours can be said any more."""
+
+    async def forward(self, message: Message) -> None:
+        """A message of an app's answer, whose headers the gateway has made."""
+        if message["type"] == "http.response.start":
+            self.status, self.forwarded = message["status"], True
+        await self._send(message)
 
     async def send(self, answer: Answer) -> None:
         """A whole answer."""

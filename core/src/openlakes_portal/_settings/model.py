@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_val
 from openlakes_portal._rbac.resources import check_filter
 from openlakes_portal._settings.issuer import IssuerSettings
 from openlakes_portal._settings.section import Section
+from openlakes_portal._settings.site_apps import SiteApp
 from openlakes_portal._settings.token_exchange import Algorithm, TokenExchangeSettings
 
 
@@ -182,7 +183,7 @@ class GatewaySettings(Section):
     mode: Literal["host", "path"] = Field("host", description="A host name for each app, or /apps/<app>/")
     forward_auth: bool = Field(False, description="Answer forward-auth calls of a trusted ingress")
     trusted_addresses: tuple[str, ...] = Field((), description="Addresses of that ingress")
-    apps: tuple[dict[str, Any], ...] = Field((), description="A site's own web pages as apps")
+    apps: tuple[SiteApp, ...] = Field((), description="A site's own web pages as apps, without a plugin")
 
 
 class AuditSettings(Section):
