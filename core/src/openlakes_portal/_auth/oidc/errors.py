@@ -11,6 +11,10 @@ class SignInRefused(PortalError):
     code = "sign-in-refused"
 
 
+class ClockFault(SignInRefused):
+    """A token that is right but for its times: one of the two clocks is wrong."""
+
+
 class ProviderUnavailable(Unavailable):
     """The provider does not answer, or not as one. Nobody's session follows from it."""
 
