@@ -43,8 +43,8 @@ def changed(**values: Any) -> Lie:
 
 
 @pytest.fixture
-async def portal(fake_provider: FakeIdentityProvider, tmp_path: Path) -> AsyncIterator[OidcPortal]:
-    async with portal_with(fake_provider, tmp_path) as running:
+async def portal(fake_provider: FakeIdentityProvider, url: str, tmp_path: Path) -> AsyncIterator[OidcPortal]:
+    async with portal_with(fake_provider, tmp_path, database=url) as running:
         yield running
 
 

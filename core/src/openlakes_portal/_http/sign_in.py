@@ -108,6 +108,7 @@ class SignInDocuments:
         if request.session is None:
             raise NotSignedIn("Nobody is signed in.")
         check_csrf(request.headers.get("x-csrf-token"), request.session.csrf_token)
+        check_media_type(request.headers.get("content-type"))
         await self._record("core.session.ended", request, request.session)
         oidc = self._portal.oidc
         onward = await oidc.sign_out(request.session) if oidc is not None else None
