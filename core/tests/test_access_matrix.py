@@ -90,14 +90,18 @@ def _refusal(operation: dict[str, Any], role: str | None) -> int | None:
     return None if permission is None or role in GRANTED[permission] else 403
 
 
-async def test_the_permissions_that_exist_are_those_of_the_table(tmp_path: Path, url: str, write_plugin: WritePlugin) -> None:
+async def test_the_permissions_that_exist_are_those_of_the_table(
+    tmp_path: Path, url: str, write_plugin: WritePlugin
+) -> None:
     async with portal_for(tmp_path / "portal", {"database": {"url": url}}, [write_plugin("acme", PLUGIN)]) as portal:
         policy = portal.app.portal.registry.policy
         held = {p: {role for role, names in policy.roles.items() if p in names} for p in policy.permissions}
         assert held == GRANTED
 
 
-async def test_variants_of_an_address_are_not_another_way_in(tmp_path: Path, url: str, write_plugin: WritePlugin) -> None:
+async def test_variants_of_an_address_are_not_another_way_in(
+    tmp_path: Path, url: str, write_plugin: WritePlugin
+) -> None:
     async with portal_for(tmp_path / "portal", {"database": {"url": url}}, [write_plugin("acme", PLUGIN)]) as portal:
         analyst = portal.signed_in("bi-analyst")
         for variant in ("things/", "Things", "things.json", "THINGS", "things;x=1", "things%20"):

@@ -186,14 +186,17 @@ async def test_reads_are_counted_and_not_recorded_one_by_one(portal: PortalUnder
 
 
 async def test_what_a_browser_sends_stands_on_one_line(portal: PortalUnderTest) -> None:
-    """J64, as far as a request can carry it: the path's parameter, which is the object."""
+    """J64, as far as a request can carry it: the path's parameter, which is the object, and what is in the body."""
     engineer = portal.signed_in("data-engineer")
-    hostile = "%E2%80%A8a%E2%80%AEb%1B%5B31m"
-    body = {"name": "x\r\n{\u2028", "password": "p"}
-    answer = await engineer.put(f"/api/plugins/acme/things/{hostile}", json=body)
-    if answer.status_code == 400:
-        return  # a path with controls is refused before anything is recorded
+    body = {"name": "x\r\n{\u2028\x1b[31m", "password": "p"}
+    refused = await engineer.put("/api/plugins/acme/things/a%1B%5B31m", json=body)
+    assert refused.status_code == 400, "a control character is no part of a path"
+    assert await _records(portal, request_id=refused.headers["x-request-id"]) == []
+    answer = await engineer.put("/api/plugins/acme/things/%E2%80%A8a%E2%80%AEb", json=body)
+    assert answer.status_code == 200
     records = await _records(portal, request_id=answer.headers["x-request-id"])
+    assert [record["phase"] for record in records] == ["outcome", "intent"]
+    assert "\\u2028a\\u202eb" in records[0]["object"]
     assert all(c.isprintable() for r in records for c in json.dumps(r, ensure_ascii=False))
 
 

@@ -22,6 +22,7 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "po
 
 in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 """Set in tasks that serve no request."""
+SOON = "Try again in a few seconds; `openlakes doctor` says what is wrong with it."
 LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's word for a lock that was not had in time."""
 
@@ -122,11 +123,8 @@ class _translated:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError | TimeoutError):
-            raise Unavailable(
-                "The portal's database cannot be used at the moment.",
-                remedy="Try again in a few seconds; `openlakes doctor` says what is wrong with it.",
-            ) from error
+            raise Unavailable("The portal's database cannot be used at the moment.", remedy=SOON) from error
         if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise Unavailable("The portal's database is locked by something else at the moment.") from error
+            raise Unavailable("The portal's database is locked by something else now.", remedy=SOON) from error
         if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise Unavailable("The portal's database closed the connection.") from error
+            raise Unavailable("The portal's database closed the connection.", remedy=SOON) from error

@@ -13,7 +13,7 @@ import httpx
 import structlog
 
 from openlakes_portal._auth.grants import Grant
-from openlakes_portal._auth.oidc.errors import GrantOver, ProviderMisconfigured, ProviderUnavailable
+from openlakes_portal._auth.oidc.errors import GrantOver, ProviderMisconfigured, ProviderUnavailable, TokenRefused
 from openlakes_portal._auth.oidc.fetch import Answer
 from openlakes_portal._auth.oidc.provider import Provider
 from openlakes_portal._auth.oidc.tokens import refused
@@ -90,7 +90,7 @@ class OidcClient:
         answer = await self._token_call({"grant_type": "refresh_token", "refresh_token": grant.refresh_token})
         if answer.status != 200:
             # Why does not matter (disabled, logged out, used twice): providers do not say it reliably.
-            raise GrantOver("The identity provider ended this sign-in.", remedy="Sign in again.")
+            raise TokenRefused("The identity provider ended this sign-in.", remedy="Sign in again.")
         return self._grant(answer.data, grant)
 
     async def _token_call(self, form: dict[str, str]) -> Answer:
@@ -141,8 +141,8 @@ class OidcClient:
         )
 
     async def userinfo(self, grant: Grant) -> dict[str, Any] | None:
-        """What the provider says of the person now, None where it has no such endpoint. Raises `GrantOver` where it
-        does not know the sign-in any more."""
+        """What the provider says of the person now, None where it has no such endpoint. Raises `TokenRefused` where
+        it does not take the access token (any more), `GrantOver` where it answers for another person."""
         endpoint = (await self._provider.metadata()).userinfo_endpoint
         if endpoint is None:
             return None

@@ -29,3 +29,7 @@ class LostAnswer(ProviderUnavailable):
 
 class GrantOver(NotAllowed):
     """The provider will not renew this sign-in (RFC 6749, 5.2 `invalid_grant`): it is over."""
+
+
+class TokenRefused(GrantOver):
+    """The provider does not take the access token (RFC 6750, 3.1 `invalid_token`): the sign-in is over, or only that."""

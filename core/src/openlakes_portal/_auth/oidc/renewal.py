@@ -18,7 +18,7 @@ from sqlalchemy import or_, update
 from openlakes_portal._auth.grants import Grant
 from openlakes_portal._auth.oidc.claims import PersonReader
 from openlakes_portal._auth.oidc.client import OidcClient
-from openlakes_portal._auth.oidc.errors import ClockFault, GrantOver, LostAnswer, SignInRefused
+from openlakes_portal._auth.oidc.errors import ClockFault, GrantOver, LostAnswer, SignInRefused, TokenRefused
 from openlakes_portal._auth.oidc.provider import Provider
 from openlakes_portal._auth.oidc.tokens import TokenVerifier
 from openlakes_portal._auth.sessions import Session, Sessions
@@ -149,7 +149,7 @@ class Renewals:
         more than that the access token has ended (RFC 6750, 3.1), which a clock that was set back does not know."""
         try:
             return await self._client.userinfo(grant)
-        except GrantOver:
+        except TokenRefused:
             if grant.refresh_token is None:
                 raise
             return None
