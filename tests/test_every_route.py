@@ -1,7 +1,7 @@
 """The whole house, on both databases: what holds for every route of core and of every installed plugin (section E).
 
-E36: no forged mutation is carried out, whichever way it is forged. E37: reading changes nothing. E39: nobody else's page
-may read an answer. E40, E41: the headers of every answer, of errors and pages too.
+E36: no forged mutation is carried out, whichever way it is forged. E37: reading changes nothing. E39: nobody else's
+page may read an answer. E40, E41: the headers of every answer, of errors and pages too.
 """
 
 import json

@@ -169,7 +169,7 @@ def test_too_much_of_anything_is_refused_at_once(portal: Replica) -> None:
             "Content-Encoding: gzip",
             "Content-Length: 2",
         )
-        + b"{}",  # noqa: E501
+        + b"{}",
     }
     assert asked(portal, head("GET", "/api/session", admin))[0] == 200, "control"
     assert asked(portal, post("application/json", b"{}"))[0] == 422, "control: a body is read"

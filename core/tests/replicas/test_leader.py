@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -65,5 +65,5 @@ def test_a_killed_leader_is_followed_in_time_and_its_schedule_is_kept_by_one(
         assert pid in processes
     seen = ticks()
     assert len([pid for pid, _ in groupby(pid for pid, _ in seen)]) == 3, "each led once, and none beside another"
-    gaps = [later[1] - earlier[1] for earlier, later in zip(seen, seen[1:], strict=False)]
+    gaps = [later[1] - earlier[1] for earlier, later in pairwise(seen)]
     assert min(gaps) >= EVERY * 0.8, "no run twice in its time"

@@ -1,5 +1,5 @@
-"""J64 at the boundary, on both databases: whatever stands in a user agent or a name, each record is one line that can be
-read, in the process's log, in the audit file and in an export; and nothing in it moves a terminal's cursor."""
+"""J64 at the boundary, on both databases: whatever stands in a user agent or a name, each record is one line that can
+be read, in the process's log, in the audit file and in an export; and nothing in it moves a terminal's cursor."""
 
 import json
 import socket

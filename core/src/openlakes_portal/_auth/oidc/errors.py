@@ -32,4 +32,4 @@ class GrantOver(NotAllowed):
 
 
 class TokenRefused(GrantOver):
-    """The provider does not take the access token (RFC 6750, 3.1 `invalid_token`): the sign-in is over, or only that."""
+    """The provider does not take the access token (RFC 6750, 3.1 `invalid_token`): the sign-in is over, or that."""
