@@ -90,7 +90,7 @@ class OidcClient:
         answer = await self._token_call({"grant_type": "refresh_token", "refresh_token": grant.refresh_token})
         if answer.status != 200:
             # Why does not matter (disabled, logged out, used twice): providers do not say it reliably.
-            raise TokenRefused("The identity provider ended this sign-in.", remedy="Sign in again.")
+            raise GrantOver("The identity provider ended this sign-in.", remedy="Sign in again.")
         return self._grant(answer.data, grant)
 
     async def _token_call(self, form: dict[str, str]) -> Answer:
@@ -148,7 +148,7 @@ class OidcClient:
             return None
         answer = await self._provider.fetch.get(endpoint, bearer=grant.access_token)
         if answer.status == 401:
-            raise GrantOver("The identity provider ended this sign-in.", remedy="Sign in again.")
+            raise TokenRefused("The identity provider ended this sign-in.", remedy="Sign in again.")
         if answer.status == 403:
             return None
         if answer.status != 200:
