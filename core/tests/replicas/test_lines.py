@@ -64,7 +64,7 @@ def test_each_record_is_one_line_that_can_be_read(url: str, tmp_path: Path) -> N
     file = tmp_path / "audit.jsonl"
     settings = {
         "server": {"log_level": "info", "log_format": "json"},
-        "audit": {"sink": ["database", "file"], "file": str(file), "checkpoint_every": 1},
+        "audit": {"sink": ["database", "file"], "path": str(file), "checkpoint_every": 1},
     }
     replica = Replica(tmp_path / "portal", url, settings).start()
     try:
