@@ -280,6 +280,7 @@ async def test_an_idempotency_key_runs_a_mutation_once(portal: PortalUnderTest, 
     assert len((await dana.get(THINGS)).json()["items"]) == 1
     assert (await dana.post(THINGS, json={"name": "other"}, headers=key)).status_code == 422
     assert (await dana.post(THINGS, json={"name": "x"}, headers={"idempotency-key": "x" * 200})).status_code == 400
+    assert (await dana.post(f"{THINGS}?tried=true", json={"name": "once"}, headers=key)).status_code == 422
     at_once = await asyncio.gather(
         *(dana.post(THINGS, json={"name": "race"}, headers={"idempotency-key": "race"}) for _ in range(8))
     )

@@ -57,9 +57,38 @@ async def test_its_text_is_shown_once_and_kept_nowhere(house: PortalUnderTest) -
     async with house.app.portal.database.read() as connection:
         rows = [*(await connection.execute(text("SELECT * FROM api_tokens")))]
         rows += [*(await connection.execute(text("SELECT * FROM audit_records")))]
-        rows += [*(await connection.execute(text("SELECT * FROM idempotency_keys")))]
     assert rows
     assert made["token"] not in repr(rows)
+
+
+async def test_an_idempotency_key_shows_nobody_the_token_again(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    narrow = (await make(admin, AUDIT))["token"]
+    body = {"name": "ci", "permissions": [AUDIT, SETTINGS], "expires_at": (now() + timedelta(days=1)).isoformat()}
+    key = {"idempotency-key": "one"}
+    first = await admin.post("/api/tokens", json=body, headers=key)
+    assert first.status_code == 201
+    again = await admin.post("/api/tokens", json=body, headers=key)
+    assert (again.status_code, "olp_" in again.text) == (409, False), "it was made once, and is told once"
+    by_token = await ask(house, narrow, "/api/tokens", "POST", json=body, headers=key)
+    assert (by_token.status_code, by_token.json()["detail"]) == (403, "An API token cannot do this.")
+    async with house.app.portal.database.read() as connection:
+        rows = [*(await connection.execute(text("SELECT * FROM idempotency_keys")))]
+    assert rows, "the key is remembered"
+    assert first.json()["token"] not in repr(rows)
+    assert len((await admin.get("/api/tokens")).json()["items"]) == 2
+
+
+async def test_what_a_person_was_answered_is_not_told_to_their_token(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    token = (await make(admin, "core:access:manage"))["token"]
+    body, key = {"role": "viewer", "subject": "somebody", "reason": "x"}, {"idempotency-key": "one"}
+    first = await admin.post("/api/role-bindings", json=body, headers=key)
+    same = await admin.post("/api/role-bindings", json=body, headers=key)
+    assert (same.status_code, same.json()) == (201, first.json()), "control: the person is told again"
+    by_token = await ask(house, token, "/api/role-bindings", "POST", json=body, headers=key)
+    assert "idempotency-replayed" not in by_token.headers
+    assert by_token.json()["binding"]["id"] != first.json()["binding"]["id"]
 
 
 async def test_it_may_no_more_than_its_owner(house: PortalUnderTest) -> None:

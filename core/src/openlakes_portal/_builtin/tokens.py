@@ -98,7 +98,16 @@ def token_routes(portal: "Portal") -> list[Route]:
             raise NotFound("There is no such token.", remedy="It may be revoked already.")
 
     return [
-        Route("POST", "tokens", create_token, OWN, status=201, audit="core.token.create", audit_object="name"),
+        Route(
+            "POST",
+            "tokens",
+            create_token,
+            OWN,
+            status=201,
+            audit="core.token.create",
+            audit_object="name",
+            shown_once=True,
+        ),
         Route("GET", "tokens", list_tokens, OWN),
         Route("DELETE", "tokens/{token}", revoke_token, OWN, audit="core.token.revoke", audit_object="token"),
     ]

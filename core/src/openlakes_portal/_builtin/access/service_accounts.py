@@ -218,6 +218,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
             status=201,
             audit=f"{audit}.create-token",
             audit_object="name",
+            shown_once=True,
         ),
         Route("GET", f"{at}/tokens", list_service_tokens, manage),
         Route(
