@@ -16,6 +16,7 @@ from openlakes_portal._audit.record import MAX_VALUE, Entry, chained, digest, re
 from openlakes_portal._audit.signing import PublicKeys, SigningKey, public_keys
 from openlakes_portal._audit.statements import Statements, exported, payload
 from openlakes_portal._store.audit_tables import audit_records, audit_statements, audit_writers
+from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.keyring import Keyring
 from openlakes_portal.spi import Principal, Unavailable
@@ -307,6 +308,21 @@ async def test_a_selection_shows_that_its_records_are_unchanged(office: Office) 
     assert (report.ok, report.filtered, report.records) == (True, True, 2)
     assert not verify_lines([lines[0], *lines[2:]], keys).ok
     assert not verify_lines([line.replace(b"done: 201", b"done: 200") for line in lines], keys).ok
+
+
+async def test_a_selection_is_not_taken_for_the_whole(office: Office) -> None:
+    await office.write(6)
+    until = now()
+    await office.write(6)
+    lines = await office.lines(query=AuditQuery(until=until))
+    keys = await public_keys(office.database)
+    control = verify_lines(lines, keys)
+    assert (control.ok, control.filtered, control.records) == (True, True, 12), control.problems
+    header = json.loads(lines[0])
+    assert header["filter"] is not None
+    for said in (None, {"until": "another"}):
+        report = verify_lines([json.dumps({**header, "filter": said}).encode(), *lines[1:]], keys)
+        assert not report.ok, "the half of the log that somebody chose stands there as all of it"
 
 
 async def test_a_chain_that_does_not_hold_is_not_signed_over(office: Office) -> None:

@@ -78,7 +78,7 @@ async def export(
     keys = await public_keys(database)
     header = {"type": "header", "format": FORMAT, "site": site, "keys": keys, "filter": _said(query)}
     yield _line(header)
-    check = Verifier(PublicKeys(keys), filtered=query is not None)
+    check = Verifier(PublicKeys(keys), selection=header["filter"])
     if query is None:
         async for jws in _statements(database, part.statements):
             check.statement(jws)
@@ -91,6 +91,7 @@ async def export(
         "records": check.report.records,
         "digest": check.digest,
         "statements": check.report.last_statement,
+        "filter": header["filter"],
     }
     yield _line({"type": "end", "jws": await statements.sign({"kind": "export", **said})})
 
@@ -123,7 +124,7 @@ def verify_lines(lines: Iterable[bytes], keys: list[dict[str, Any]] | None = Non
         if check is None:
             if kind != "header" or fields.get("format") != FORMAT:
                 raise ValueError(f"it is no export of an audit log in the format {FORMAT}")
-            check = Verifier(PublicKeys(keys or fields["keys"]), filtered=fields.get("filter") is not None)
+            check = Verifier(PublicKeys(keys or fields["keys"]), selection=fields.get("filter"))
         elif ended:
             check.report.problems.append(Problem(f"line {number}", "it stands after the end"))
         elif kind == "statement":
