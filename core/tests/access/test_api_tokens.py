@@ -155,6 +155,17 @@ async def test_a_disabled_owners_token_is_refused(house: PortalUnderTest) -> Non
             await asyncio.sleep(0.05)
 
 
+async def test_a_disabled_persons_sign_in_is_on_record(house: PortalUnderTest) -> None:
+    admin, viewer = house.signed_in("platform-admin"), house.signed_in("viewer")
+    await viewer.session()
+    await admin.patch("/api/users/viewer", json={"disabled": True, "reason": "left"})
+    answer = await house.anonymous.post("/auth/demo", json={"persona": "viewer"})
+    assert answer.status_code == 403
+    at = f"/api/audit?action=core.session.refused&request_id={answer.headers['x-request-id']}"
+    (record,) = (await admin.get(at)).json()["items"]
+    assert "disabled" in record["details"]["why"]
+
+
 async def test_it_makes_no_tokens_and_ends_no_sessions(house: PortalUnderTest) -> None:
     admin = house.signed_in("platform-admin")
     token = await make(admin, AUDIT, "core:session:manage", "core:token:manage")
@@ -168,7 +179,12 @@ async def test_it_makes_no_tokens_and_ends_no_sessions(house: PortalUnderTest) -
         assert answer.status_code == 403, path
         assert answer.json()["detail"] == "An API token cannot do this."
     assert (await admin.get("/api/session")).status_code == 200
-    assert (await ask(house, token["token"], "/auth/logout", "POST")).status_code == 403
+    for csrf in ({}, {"x-csrf-token": ""}):
+        assert (await ask(house, token["token"], "/auth/logout", "POST", headers=csrf)).status_code == 403
+    assert (await ask(house, token["token"], "/auth/demo", "POST", json={"persona": "viewer"})).status_code == 200
+    assert (await ask(house, token["token"], "/api/audit")).status_code == 200, "its owner alone ends it"
+    ended = (await admin.get("/api/audit?action=core.session.ended")).json()["items"]
+    assert [record for record in ended if record["session"] == token["id"]] == []
 
 
 async def test_a_mutation_needs_no_csrf_token_and_still_comes_from_no_foreign_page(house: PortalUnderTest) -> None:
