@@ -362,3 +362,26 @@ async def test_bindings_of_somebody_are_found_by_any_of_their_names(house: Porta
     name = anna.key if by_key else anna.username
     found = (await admin.get("/api/role-bindings", params={"subject": name})).json()["items"]
     assert {(b["role"], b["subject_username"]) for b in found} == {("viewer", "anna"), ("data-engineer", "anna")}
+
+
+async def test_what_no_database_can_hold_is_the_askers_mistake(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    await admin.session()
+    for path in (
+        "/api/audit?actor=%00",
+        "/api/audit/export?object=a%00",
+        "/api/users?q=%00",
+        "/api/sessions?username=%00",
+        "/api/access/explain?permission=core:audit:read&subject=%00",
+        "/api/service-accounts?cursor=%00",
+        "/api/audit?until=9999-12-31T23:59:59-23:59",
+        "/api/audit?since=0001-01-01T00:00:00%2B23:59",
+    ):
+        assert (await admin.get(path)).status_code == 400, path
+        assert (await admin.get(path.replace("%00", "x").replace("23:59", "00:00"))).status_code in (200, 404), path
+    far = {"role": "viewer", "subject": "x", "reason": "r", "expires_at": "9999-12-31T23:59:59-23:59"}
+    assert (await admin.post("/api/role-bindings", json=far)).status_code == 400
+    handed = await admin.post("/api/users/platform-admin/hand-over", json={"to": "a\0"})
+    assert handed.status_code in (400, 422), "SQLite can look for it, and finds nobody"
+    near = {**far, "expires_at": "9999-12-31T23:59:59Z"}
+    assert (await admin.post("/api/role-bindings", json=near)).status_code == 201
