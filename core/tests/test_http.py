@@ -196,6 +196,8 @@ FOREIGN: list[dict[str, str | None]] = [
     {"origin": "http://app.openlakes.localhost:8600"},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
+    {"origin": "http://openlakes.localhost:8600", "Origin": "https://evil.example"},
+    {"sec-fetch-site": "same-origin", "Sec-Fetch-Site": "cross-site"},
     {"content-type": "text/plain"},
     {"content-type": "application/x-www-form-urlencoded"},
     {"content-type": "multipart/form-data; boundary=x"},

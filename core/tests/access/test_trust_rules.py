@@ -20,6 +20,8 @@ RULE = {
     "service_account": "ci",
     "single_use": False,
 }
+ED25519 = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+"""RFC 8037, appendix A.2."""
 HTTPS = {"server": {"public_url": "https://lake.example"}}
 
 
@@ -206,6 +208,9 @@ def test_rules_for_github_say_whose_jobs_and_which(pins: dict[str, Any], words: 
         ({"jwks": {"keys": []}}, {}, "without a key that can be used"),
         ({"jwks": {"keys": [{"kty": "oct", "k": "AAAA"}]}}, {}, "without a key that can be used"),
         ({"jwks": {}}, {}, "without a key that can be used"),
+        ({"jwks": {"keys": [ED25519]}}, {}, None),
+        ({"jwks": {"keys": [{**ED25519, "d": "AAAA"}]}}, {}, "a private key"),
+        ({"jwks": {"keys": [ED25519, {"kty": "oct", "k": "AAAA"}]}}, {}, "a private key"),
         ({"issuer": "https://idp.example", "audience": "portal"}, HTTPS["server"], "with which people sign in"),
         ({"issuer": "https://idp.example", "audience": "lake"}, HTTPS["server"], None),
     ],
