@@ -273,6 +273,8 @@ CUTS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "a record twice": lambda lines: [*lines[:7], lines[6], *lines[7:]],
     "text in a record": lambda lines: [line.replace(b"things/1", b"things/9") for line in lines],
     "something after the end": lambda lines: [*lines, lines[5]],
+    "a line that nests without end": lambda lines: [*lines[:6], b"[" * 100_000, *lines[7:]],
+    "half a character": lambda lines: [line.replace(b"things/1", b"things/\\ud800") for line in lines],
     "the end of another export": lambda lines: [*lines[:-2], lines[-1]],
 }
 
@@ -298,6 +300,15 @@ async def test_an_export_signed_by_another_is_not_believed(office: Office, tmp_p
     other = SigningKey(OKPKey.generate_key("Ed25519"))
     report = verify_lines(lines, [other.public])
     assert any("none of those given" in problem.what for problem in report.problems)
+
+
+@pytest.mark.parametrize("keys", [None, 5, [5], [{}], [{"kty": "OKP", "crv": "Ed25519", "x": {}}]], ids=str)
+async def test_a_header_without_keys_is_no_export(office: Office, keys: Any) -> None:
+    await office.write(2)
+    header, *rest = await office.lines()
+    assert verify_lines([header, *rest]).ok, "control"
+    with pytest.raises(ValueError, match="keys cannot be read"):
+        verify_lines([json.dumps({**json.loads(header), "keys": keys}).encode(), *rest])
 
 
 async def test_a_selection_shows_that_its_records_are_unchanged(office: Office) -> None:

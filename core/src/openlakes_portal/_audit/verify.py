@@ -118,16 +118,17 @@ class Verifier:
         try:
             id, writer, seq = int(fields["id"]), str(fields["writer"]), int(fields["seq"])
             prev, hash, at = str(fields["prev"]), str(fields["hash"]), str(fields["at"])
-        except (KeyError, TypeError, ValueError):
+            true_hash = digest(fields)
+            self._digest.update(hash.encode())
+        except (KeyError, TypeError, ValueError, RecursionError):
             self._problem(f"record number {self.report.records}", "it lacks a field, or is none")
             return
         where = f"record {id}"
-        self._digest.update(hash.encode())
         self.report.first_at, self.report.last_at = self.report.first_at or at, at
         if id <= self._last_id:
             self._problem(where, f"it stands after record {self._last_id}: the order was changed, or it is there twice")
         self._last_id = max(id, self._last_id)
-        if digest(fields) != hash:
+        if true_hash != hash:
             self._problem(where, "it was changed: its hash is another")
         if not self.report.filtered:
             self._link(where, writer, seq, prev, hash)
