@@ -163,7 +163,6 @@ async def admins_only_by_the_store(house: PortalUnderTest) -> list[SignedIn]:
 
 
 def _grants(username: str) -> Any:
-
     values = {
         "id": f"first-{username}",
         "role": "platform-admin",
