@@ -202,6 +202,8 @@ FOREIGN: list[dict[str, str | None]] = [
     {"origin": "http://app.openlakes.localhost:8600"},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
+    {"origin": "http://openlakes.localhost:8600", "Origin": "https://evil.example"},
+    {"sec-fetch-site": "same-origin", "Sec-Fetch-Site": "cross-site"},
     {"content-type": "text/plain"},
     {"content-type": "application/x-www-form-urlencoded"},
     {"content-type": "multipart/form-data; boundary=x"},
@@ -286,6 +288,7 @@ async def test_an_idempotency_key_runs_a_mutation_once(portal: PortalUnderTest, 
     assert len((await dana.get(THINGS)).json()["items"]) == 1
     assert (await dana.post(THINGS, json={"name": "other"}, headers=key)).status_code == 422
     assert (await dana.post(THINGS, json={"name": "x"}, headers={"idempotency-key": "x" * 200})).status_code == 400
+    assert (await dana.post(f"{THINGS}?tried=true", json={"name": "once"}, headers=key)).status_code == 422
     at_once = await asyncio.gather(
         *(dana.post(THINGS, json={"name": "race"}, headers={"idempotency-key": "race"}) for _ in range(8))
     )

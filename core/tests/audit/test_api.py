@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from openlakes_portal._audit.export import verify_lines
 from openlakes_portal._host.discovery import Candidate
+from openlakes_portal._store.clock import now
 from openlakes_portal.cli import main
 from openlakes_portal.testing import PortalUnderTest, portal_for
 
@@ -183,6 +185,22 @@ async def test_reads_are_counted_and_not_recorded_one_by_one(portal: PortalUnder
     assert [(r["result"], r["details"]) for r in counted] == [
         ("7 reads", {"/api/plugins/acme/things/{thing}": "7"}),
     ]
+
+
+async def test_what_a_token_reads_is_not_put_down_to_its_owners_browser(portal: PortalUnderTest) -> None:
+    engineer = portal.signed_in("data-engineer")
+    until = (now() + timedelta(days=1)).isoformat()
+    wanted = {"name": "x", "permissions": ["acme:thing:do"], "expires_at": until}
+    token = (await engineer.post("/api/tokens", json=wanted)).json()
+    bearer = {"authorization": f"Bearer {token['token']}"}
+    await engineer.get("/api/plugins/acme/things/1")
+    for _ in range(3):
+        assert (await portal.anonymous.get("/api/plugins/acme/things/1", headers=bearer)).status_code == 200
+    await portal.app.portal.reads.write()
+    counted = await _records(portal, action="core.read.counted", actor="data-engineer")
+    by_token = [r["result"] for r in counted if r["session"] == token["id"]]
+    assert by_token == ["3 reads"]
+    assert [r["result"] for r in counted if r["session"] != token["id"]] == ["1 reads"], "control"
 
 
 async def test_what_a_browser_sends_stands_on_one_line(portal: PortalUnderTest) -> None:
