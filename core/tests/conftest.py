@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from machine_clock import MachineClock
 from openlakes_portal._host.discovery import Candidate
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.migrate import migrate
@@ -52,6 +53,12 @@ def write_plugin(tmp_path: Path) -> Iterator[WritePlugin]:
     sys.path.remove(str(folder))
     for name in written:
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> MachineClock:
+    """The clock of the portal's machine, to be set; right at first."""
+    return MachineClock(monkeypatch)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])

@@ -51,9 +51,9 @@ UNSAFE_TO_CALL = {"/auth/demo", "/auth/logout"}
 
 
 async def test_every_role_on_every_route_is_allowed_or_refused_as_signed_off(
-    tmp_path: Path, write_plugin: WritePlugin
+    tmp_path: Path, url: str, write_plugin: WritePlugin
 ) -> None:
-    async with portal_for(tmp_path / "portal", None, [write_plugin("acme", PLUGIN)]) as portal:
+    async with portal_for(tmp_path / "portal", {"database": {"url": url}}, [write_plugin("acme", PLUGIN)]) as portal:
         described: dict[str, Any] = (await portal.anonymous.get("/api/openapi.json")).json()
         checked = 0
         for path, operations in described["paths"].items():
@@ -90,15 +90,19 @@ def _refusal(operation: dict[str, Any], role: str | None) -> int | None:
     return None if permission is None or role in GRANTED[permission] else 403
 
 
-async def test_the_permissions_that_exist_are_those_of_the_table(tmp_path: Path, write_plugin: WritePlugin) -> None:
-    async with portal_for(tmp_path / "portal", None, [write_plugin("acme", PLUGIN)]) as portal:
+async def test_the_permissions_that_exist_are_those_of_the_table(
+    tmp_path: Path, url: str, write_plugin: WritePlugin
+) -> None:
+    async with portal_for(tmp_path / "portal", {"database": {"url": url}}, [write_plugin("acme", PLUGIN)]) as portal:
         policy = portal.app.portal.registry.policy
         held = {p: {role for role, names in policy.roles.items() if p in names} for p in policy.permissions}
         assert held == GRANTED
 
 
-async def test_variants_of_an_address_are_not_another_way_in(tmp_path: Path, write_plugin: WritePlugin) -> None:
-    async with portal_for(tmp_path / "portal", None, [write_plugin("acme", PLUGIN)]) as portal:
+async def test_variants_of_an_address_are_not_another_way_in(
+    tmp_path: Path, url: str, write_plugin: WritePlugin
+) -> None:
+    async with portal_for(tmp_path / "portal", {"database": {"url": url}}, [write_plugin("acme", PLUGIN)]) as portal:
         analyst = portal.signed_in("bi-analyst")
         for variant in ("things/", "Things", "things.json", "THINGS", "things;x=1", "things%20"):
             answer = await analyst.get(f"/api/plugins/acme/{variant}")

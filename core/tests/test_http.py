@@ -84,6 +84,8 @@ async def raw(scope, receive, send):
     names = [k.decode() for k, _ in scope["headers"]]
     body = (",".join(sorted(names)) + " " + scope["openlakes.principal"].username).encode()
     evil = [(b"set-cookie", b"__Host-openlakes_session=stolen"), (b"x-evil", b"a\\r\\nset-cookie: x=1")]
+    evil += [(b"Access-Control-Allow-Origin", b"*"), (b"access-control-allow-credentials", b"true")]
+    evil += [(b"referrer-policy", b"unsafe-url"), (b"X-Content-Type-Options", b"sniff"), (b"x-request-id", b"mine")]
     await send({"type": "http.response.start", "status": 200, "headers": [*evil, (b"x-good", b"yes")]})
     await send({"type": "http.response.body", "body": body})
 """
@@ -93,8 +95,9 @@ THINGS = "/api/plugins/acme/things"
 
 
 @pytest.fixture
-async def portal(tmp_path: Path, write_plugin: WritePlugin) -> AsyncIterator[PortalUnderTest]:
-    async with portal_for(tmp_path / "portal", SETTINGS, [write_plugin("acme", PLUGIN)]) as running:
+async def portal(tmp_path: Path, url: str, write_plugin: WritePlugin) -> AsyncIterator[PortalUnderTest]:
+    settings = {**SETTINGS, "database": {"url": url}}
+    async with portal_for(tmp_path / "portal", settings, [write_plugin("acme", PLUGIN)]) as running:
         yield running
 
 
@@ -184,6 +187,9 @@ async def test_a_raw_asgi_route_gets_no_credentials_and_sets_no_cookie(dana: Sig
     assert not {"cookie", "authorization", "x-csrf-token"} & set(names.split(","))
     assert "set-cookie" not in answer.headers
     assert "x-evil" not in answer.headers
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert (answer.headers["referrer-policy"], answer.headers["x-content-type-options"]) == ("same-origin", "nosniff")
+    assert len(answer.headers["x-request-id"]) > 10
     assert answer.headers["x-good"] == "yes"
 
 
@@ -196,6 +202,8 @@ FOREIGN: list[dict[str, str | None]] = [
     {"origin": "http://app.openlakes.localhost:8600"},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
+    {"origin": "http://openlakes.localhost:8600", "Origin": "https://evil.example"},
+    {"sec-fetch-site": "same-origin", "Sec-Fetch-Site": "cross-site"},
     {"content-type": "text/plain"},
     {"content-type": "application/x-www-form-urlencoded"},
     {"content-type": "multipart/form-data; boundary=x"},
@@ -280,6 +288,7 @@ async def test_an_idempotency_key_runs_a_mutation_once(portal: PortalUnderTest, 
     assert len((await dana.get(THINGS)).json()["items"]) == 1
     assert (await dana.post(THINGS, json={"name": "other"}, headers=key)).status_code == 422
     assert (await dana.post(THINGS, json={"name": "x"}, headers={"idempotency-key": "x" * 200})).status_code == 400
+    assert (await dana.post(f"{THINGS}?tried=true", json={"name": "once"}, headers=key)).status_code == 422
     at_once = await asyncio.gather(
         *(dana.post(THINGS, json={"name": "race"}, headers={"idempotency-key": "race"}) for _ in range(8))
     )

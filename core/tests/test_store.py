@@ -7,15 +7,22 @@ import signal
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import inspect, text
 
+from openlakes_portal._audit.export import verify_database
 from openlakes_portal._audit.log import AuditLog
 from openlakes_portal._audit.reading import AuditQuery
 from openlakes_portal._audit.record import Entry
+from openlakes_portal._audit.signing import PublicKeys, public_keys
+from openlakes_portal._audit.statements import Statements
 from openlakes_portal._store import migrate as migrations
+from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.documents import StoredDocuments
 from openlakes_portal._store.idempotency import Claim, IdempotencyStore, KeptAnswer
+from openlakes_portal._store.keyring import Keyring
+from openlakes_portal._store.tables import UtcTime
 from openlakes_portal.spi import Conflict, InvalidInput, NotFound, PreconditionFailed, Unavailable
 
 
@@ -217,6 +224,47 @@ async def test_a_migration_that_is_killed_in_the_middle_leaves_nothing_and_runs_
             assert await connection.run_sync(lambda c: inspect(c).get_table_names()) == []
         assert await migrations.migrate(database)
         assert await migrations.current_revision(database) == migrations.HEAD
+    finally:
+        await database.close()
+
+
+async def _at_revision_0002(database: Database) -> None:
+    """An installation of before, with a record in it."""
+    from alembic import command
+
+    at, json = sa.column("at", UtcTime()), sa.column("details", sa.JSON())
+    names = ("actor", "actor_name", "action", "object", "phase", "result", "request_id")
+    record = sa.table("audit_records", at, json, *(sa.column(name, sa.Text()) for name in names))
+    async with database.engine.connect() as connection:
+        await connection.run_sync(lambda c: command.upgrade(migrations.alembic_config(c), "0002"))
+        await connection.execute(sa.insert(record).values(at=now(), details={"n": 1}, **dict.fromkeys(names, "before")))
+        await connection.commit()
+
+
+@pytest.mark.slow
+async def test_an_upgrade_that_is_killed_in_the_middle_keeps_what_was_there(url: str) -> None:
+    """N83, for an installation with records: the last migration writes each of them anew."""
+    database = Database(url)
+    try:
+        await _at_revision_0002(database)
+        process = multiprocessing.get_context("spawn").Process(target=_die_in_the_middle, args=(url,))
+        process.start()
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
+        assert await migrations.current_revision(database) == "0002"
+        async with database.read() as connection:
+            columns = await connection.run_sync(lambda c: {x["name"] for x in inspect(c).get_columns("audit_records")})
+            assert "hash" not in columns
+            assert (await connection.execute(text("SELECT request_id FROM audit_records"))).scalars().all() == [
+                "before"
+            ]
+        assert await migrations.migrate(database), "again, and clean"
+        log = AuditLog(database)
+        await log.write(Entry("acme.thing", "after"), "event", "ok")
+        assert [r.request_id for r in (await log.read()).items] == ["after", "before"]
+        await Statements(database, Keyring([b"k" * 32]), log).checkpoint()
+        report = await verify_database(database, PublicKeys(await public_keys(database)))
+        assert (report.problems, report.records, report.uncovered) == ([], 2, 0)
     finally:
         await database.close()
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import insert, select
 
+from openlakes_portal._store.identity_tables import role_bindings
 from openlakes_portal.testing import PortalUnderTest, SignedIn
 
 from .conftest import OpenHouse, bind, enter, someone, unbind
@@ -161,10 +163,6 @@ async def admins_only_by_the_store(house: PortalUnderTest) -> list[SignedIn]:
 
 
 def _grants(username: str) -> Any:
-    from sqlalchemy import insert
-
-    from openlakes_portal._store.identity_tables import role_bindings
-
     values = {
         "id": f"first-{username}",
         "role": "platform-admin",
@@ -362,3 +360,50 @@ async def test_bindings_of_somebody_are_found_by_any_of_their_names(house: Porta
     name = anna.key if by_key else anna.username
     found = (await admin.get("/api/role-bindings", params={"subject": name})).json()["items"]
     assert {(b["role"], b["subject_username"]) for b in found} == {("viewer", "anna"), ("data-engineer", "anna")}
+
+
+async def test_what_no_database_can_hold_is_the_askers_mistake(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    await admin.session()
+    for path in (
+        "/api/audit?actor=%00",
+        "/api/audit/export?object=a%00",
+        "/api/users?q=%00",
+        "/api/sessions?username=%00",
+        "/api/access/explain?permission=core:audit:read&subject=%00",
+        "/api/service-accounts?cursor=%00",
+        "/api/audit?until=9999-12-31T23:59:59-23:59",
+        "/api/audit?since=0001-01-01T00:00:00%2B23:59",
+    ):
+        assert (await admin.get(path)).status_code == 400, path
+        assert (await admin.get(path.replace("%00", "x").replace("23:59", "00:00"))).status_code in (200, 404), path
+    far = {"role": "viewer", "subject": "x", "reason": "r", "expires_at": "9999-12-31T23:59:59-23:59"}
+    assert (await admin.post("/api/role-bindings", json=far)).status_code == 400
+    handed = await admin.post("/api/users/platform-admin/hand-over", json={"to": "a\0"})
+    assert handed.status_code in (400, 422), "SQLite can look for it, and finds nobody"
+    near = {**far, "expires_at": "9999-12-31T23:59:59Z"}
+    assert (await admin.post("/api/role-bindings", json=near)).status_code == 201
+
+
+async def test_no_binding_waits_for_a_role_that_is_removed_at_the_same_moment(open_house: OpenHouse) -> None:
+    here, there = await open_house(), await open_house()
+    admin, other = here.signed_in("platform-admin"), there.signed_in("platform-admin")
+    answered = set()
+    for number in range(10):
+        name = f"auditors-{number}"
+        role = {"name": name, "description": "Read", "permissions": ["core:audit:read"]}
+        assert (await admin.post("/api/roles", json=role)).status_code == 201
+        async with asyncio.timeout(3):
+            while name not in there.app.portal.book.current.roles:
+                await asyncio.sleep(0.01)
+        body = {"role": name, "subject": "anna", "reason": "r"}
+        gone, *made = await asyncio.gather(
+            admin.delete(f"/api/roles/{name}", headers={"if-match": "1"}),
+            *(client.post("/api/role-bindings", json=body) for client in (other, admin)),
+        )
+        answered |= {gone.status_code, *(answer.status_code for answer in made)}
+        async with here.app.portal.database.read() as connection:
+            left = (await connection.execute(select(role_bindings.c.id).where(role_bindings.c.role == name))).all()
+        assert gone.status_code == 409 or left == [], "it waits for the next role of that name"
+    assert answered <= {200, 201, 409, 422}, answered
+    assert answered & {200, 409}, "control: the role was there"

@@ -57,9 +57,38 @@ async def test_its_text_is_shown_once_and_kept_nowhere(house: PortalUnderTest) -
     async with house.app.portal.database.read() as connection:
         rows = [*(await connection.execute(text("SELECT * FROM api_tokens")))]
         rows += [*(await connection.execute(text("SELECT * FROM audit_records")))]
-        rows += [*(await connection.execute(text("SELECT * FROM idempotency_keys")))]
     assert rows
     assert made["token"] not in repr(rows)
+
+
+async def test_an_idempotency_key_shows_nobody_the_token_again(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    narrow = (await make(admin, AUDIT))["token"]
+    body = {"name": "ci", "permissions": [AUDIT, SETTINGS], "expires_at": (now() + timedelta(days=1)).isoformat()}
+    key = {"idempotency-key": "one"}
+    first = await admin.post("/api/tokens", json=body, headers=key)
+    assert first.status_code == 201
+    again = await admin.post("/api/tokens", json=body, headers=key)
+    assert (again.status_code, "olp_" in again.text) == (409, False), "it was made once, and is told once"
+    by_token = await ask(house, narrow, "/api/tokens", "POST", json=body, headers=key)
+    assert (by_token.status_code, by_token.json()["detail"]) == (403, "An API token cannot do this.")
+    async with house.app.portal.database.read() as connection:
+        rows = [*(await connection.execute(text("SELECT * FROM idempotency_keys")))]
+    assert rows, "the key is remembered"
+    assert first.json()["token"] not in repr(rows)
+    assert len((await admin.get("/api/tokens")).json()["items"]) == 2
+
+
+async def test_what_a_person_was_answered_is_not_told_to_their_token(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    token = (await make(admin, "core:access:manage"))["token"]
+    body, key = {"role": "viewer", "subject": "somebody", "reason": "x"}, {"idempotency-key": "one"}
+    first = await admin.post("/api/role-bindings", json=body, headers=key)
+    same = await admin.post("/api/role-bindings", json=body, headers=key)
+    assert (same.status_code, same.json()) == (201, first.json()), "control: the person is told again"
+    by_token = await ask(house, token, "/api/role-bindings", "POST", json=body, headers=key)
+    assert "idempotency-replayed" not in by_token.headers
+    assert by_token.json()["binding"]["id"] != first.json()["binding"]["id"]
 
 
 async def test_it_may_no_more_than_its_owner(house: PortalUnderTest) -> None:
@@ -126,6 +155,17 @@ async def test_a_disabled_owners_token_is_refused(house: PortalUnderTest) -> Non
             await asyncio.sleep(0.05)
 
 
+async def test_a_disabled_persons_sign_in_is_on_record(house: PortalUnderTest) -> None:
+    admin, viewer = house.signed_in("platform-admin"), house.signed_in("viewer")
+    await viewer.session()
+    await admin.patch("/api/users/viewer", json={"disabled": True, "reason": "left"})
+    answer = await house.anonymous.post("/auth/demo", json={"persona": "viewer"})
+    assert answer.status_code == 403
+    at = f"/api/audit?action=core.session.refused&request_id={answer.headers['x-request-id']}"
+    (record,) = (await admin.get(at)).json()["items"]
+    assert "disabled" in record["details"]["why"]
+
+
 async def test_it_makes_no_tokens_and_ends_no_sessions(house: PortalUnderTest) -> None:
     admin = house.signed_in("platform-admin")
     token = await make(admin, AUDIT, "core:session:manage", "core:token:manage")
@@ -139,7 +179,12 @@ async def test_it_makes_no_tokens_and_ends_no_sessions(house: PortalUnderTest) -
         assert answer.status_code == 403, path
         assert answer.json()["detail"] == "An API token cannot do this."
     assert (await admin.get("/api/session")).status_code == 200
-    assert (await ask(house, token["token"], "/auth/logout", "POST")).status_code == 403
+    for csrf in ({}, {"x-csrf-token": ""}):
+        assert (await ask(house, token["token"], "/auth/logout", "POST", headers=csrf)).status_code == 403
+    assert (await ask(house, token["token"], "/auth/demo", "POST", json={"persona": "viewer"})).status_code == 200
+    assert (await ask(house, token["token"], "/api/audit")).status_code == 200, "its owner alone ends it"
+    ended = (await admin.get("/api/audit?action=core.session.ended")).json()["items"]
+    assert [record for record in ended if record["session"] == token["id"]] == []
 
 
 async def test_a_mutation_needs_no_csrf_token_and_still_comes_from_no_foreign_page(house: PortalUnderTest) -> None:

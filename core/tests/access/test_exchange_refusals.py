@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from openlakes_portal._auth.exchange.issuers import Issuers
 from openlakes_portal._auth.oidc.errors import ProviderMisconfigured, ProviderUnavailable
 from openlakes_portal._auth.oidc.jws import NotBelieved
+from openlakes_portal._auth.oidc.keys import KeySet
 from openlakes_portal._settings.token_exchange import TokenExchangeSettings
 from openlakes_portal._store.identity_tables import used_once
 from openlakes_portal.testing import PortalUnderTest
@@ -205,6 +206,52 @@ async def test_a_thousand_forged_keys_cost_at_most_two_fetches_a_minute(platform
             await signer.claims_of(f"{head}.{forged}")
     await issuers.close()
     assert 1 <= len(platform.asked) - before <= 2
+
+
+async def test_a_forged_key_keeps_nobody_else_waiting_for_a_slow_issuer(platform: Platform) -> None:
+    asked, answer = 0, asyncio.Event()
+
+    async def load() -> list[Any]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await answer.wait()
+        return [platform.key.public()]
+
+    keys = KeySet(load)
+    (known,) = await keys.find(platform.key.kid)
+    forged = asyncio.create_task(keys.find("forged"))
+    while asked < 2:
+        await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        assert await keys.find(platform.key.kid) == (known,)
+        assert await keys.find(None) == (known,)
+    assert not forged.done(), "control: the issuer is still being asked"
+    answer.set()
+    assert await forged == ()
+    assert asked == 2
+
+
+async def test_a_forged_key_takes_no_known_one_from_an_issuer_that_is_away(platform: Platform) -> None:
+    asked, moment = 0, 0.0
+
+    async def load() -> list[Any]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise ProviderUnavailable("It is away.")
+        return [platform.key.public()]
+
+    keys = KeySet(load, lambda: moment)
+    (known,) = await keys.find(platform.key.kid)
+    assert await keys.find("forged") == ()
+    for later in (3.0, 6.0, 29.0):
+        moment = later
+        assert await keys.find(platform.key.kid) == (known,)
+    assert asked == 2, "nobody waits for it again before the keys are old"
+    moment = 301.0
+    assert await keys.find(platform.key.kid) == (known,)
+    assert asked == 3, "control: old keys are asked for"
 
 
 async def test_a_rotated_key_is_found(house: PortalUnderTest, platform: Platform) -> None:

@@ -187,6 +187,25 @@ async def test_tokens_are_listed_and_revoked_by_who_may(house: PortalUnderTest) 
     assert tuple(row) == ("urn:openlakes:demo#platform-admin", False)
 
 
+async def test_no_token_outlives_an_account_that_is_deleted_at_the_same_moment(house: PortalUnderTest) -> None:
+    admin, database = house.signed_in("platform-admin"), house.app.portal.database
+    body = {"name": "static", "permissions": [AUDIT], "expires_at": (now() + timedelta(days=1)).isoformat()}
+    answered = set()
+    for _ in range(12):
+        await make(admin)
+        await bind(admin, AUDIT, subject="service:ci")
+        gone, *made = await asyncio.gather(
+            admin.delete(f"{ACCOUNTS}/ci"), *(admin.post(f"{ACCOUNTS}/ci/tokens", json=body) for _ in range(3))
+        )
+        assert gone.status_code == 200, gone.text
+        answered |= {answer.status_code for answer in made}
+        async with database.read() as connection:
+            alive = [*(await connection.execute(select(api_tokens.c.id).where(api_tokens.c.revoked_at.is_(None))))]
+        assert alive == [], "it waits for the next account of that name"
+    assert answered <= {201, 404, 422}, answered
+    assert 201 in answered or 404 in answered, "control: some were asked of an account, or of none"
+
+
 async def test_a_token_makes_no_tokens_of_accounts(house: PortalUnderTest) -> None:
     admin = house.signed_in("platform-admin")
     await make(admin)

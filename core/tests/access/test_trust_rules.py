@@ -1,5 +1,6 @@
 """What a rule of the token exchange takes, and which rules the portal does not start with."""
 
+import time
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ RULE = {
     "service_account": "ci",
     "single_use": False,
 }
+ED25519 = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+"""RFC 8037, appendix A.2."""
 HTTPS = {"server": {"public_url": "https://lake.example"}}
 
 
@@ -46,6 +49,15 @@ def read(rule: dict[str, Any], **more: Any) -> Any:
         ("repo:octo-org/*:ref:refs/heads/main", "repo:octo-org/a:ref:refs/heads/main", True),
         ("repo:octo-org/*:ref:refs/heads/main", "repo:octo-org/a:pull_request:ref:refs/heads/main", False),
         ("repo:octo-org/*:ref:refs/heads/main", "repo:octo-org/a/b:ref:refs/heads/main", False),
+        ("a*b*c", "a-b-c", True),
+        ("a*b*c", "abbbcc", True),
+        ("a*b*c", "a-b-c-", False),
+        ("a*b*c", "a-b/b-c", False),
+        ("a*b*c", "abc", False),
+        ("a*/b*:c", "a1/b2:c", True),
+        ("a*/b*:c", "a1/b2/b3:c", False),
+        ("*ab*ab", "-abab-ab", True),
+        ("*ab*ab", "-abab", False),
         ("a.c", "abc", False),
         ("74", 74, False),
         ("true", True, False),
@@ -55,6 +67,14 @@ def read(rule: dict[str, Any], **more: Any) -> Any:
 )
 def test_a_value_is_compared_as_a_whole(pattern: str, value: object, good: bool) -> None:
     assert fits(pattern, value) is good
+
+
+def test_no_claim_keeps_the_portal_busy() -> None:
+    """Everybody's jobs at GitHub have tokens of the issuer that a rule names, with texts that they chose."""
+    started = time.perf_counter()
+    assert not fits("deploy-*-*-*!", "deploy" + "-" * 1_500)
+    assert fits("deploy-*-*-*!", "deploy" + "-" * 1_500 + "!")
+    assert time.perf_counter() - started < 0.5
 
 
 def test_a_claim_by_name_or_by_pointer() -> None:
@@ -206,6 +226,9 @@ def test_rules_for_github_say_whose_jobs_and_which(pins: dict[str, Any], words: 
         ({"jwks": {"keys": []}}, {}, "without a key that can be used"),
         ({"jwks": {"keys": [{"kty": "oct", "k": "AAAA"}]}}, {}, "without a key that can be used"),
         ({"jwks": {}}, {}, "without a key that can be used"),
+        ({"jwks": {"keys": [ED25519]}}, {}, None),
+        ({"jwks": {"keys": [{**ED25519, "d": "AAAA"}]}}, {}, "a private key"),
+        ({"jwks": {"keys": [ED25519, {"kty": "oct", "k": "AAAA"}]}}, {}, "a private key"),
         ({"issuer": "https://idp.example", "audience": "portal"}, HTTPS["server"], "with which people sign in"),
         ({"issuer": "https://idp.example", "audience": "lake"}, HTTPS["server"], None),
     ],

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from openlakes_portal._audit.export import verify_lines
 from openlakes_portal._host.discovery import Candidate
+from openlakes_portal._store.clock import now
 from openlakes_portal.cli import main
 from openlakes_portal.testing import PortalUnderTest, portal_for
 
@@ -185,15 +187,34 @@ async def test_reads_are_counted_and_not_recorded_one_by_one(portal: PortalUnder
     ]
 
 
-async def test_what_a_browser_sends_stands_on_one_line(portal: PortalUnderTest) -> None:
-    """J64, as far as a request can carry it: the path's parameter, which is the object."""
+async def test_what_a_token_reads_is_not_put_down_to_its_owners_browser(portal: PortalUnderTest) -> None:
     engineer = portal.signed_in("data-engineer")
-    hostile = "%E2%80%A8a%E2%80%AEb%1B%5B31m"
-    body = {"name": "x\r\n{\u2028", "password": "p"}
-    answer = await engineer.put(f"/api/plugins/acme/things/{hostile}", json=body)
-    if answer.status_code == 400:
-        return  # a path with controls is refused before anything is recorded
+    until = (now() + timedelta(days=1)).isoformat()
+    wanted = {"name": "x", "permissions": ["acme:thing:do"], "expires_at": until}
+    token = (await engineer.post("/api/tokens", json=wanted)).json()
+    bearer = {"authorization": f"Bearer {token['token']}"}
+    await engineer.get("/api/plugins/acme/things/1")
+    for _ in range(3):
+        assert (await portal.anonymous.get("/api/plugins/acme/things/1", headers=bearer)).status_code == 200
+    await portal.app.portal.reads.write()
+    counted = await _records(portal, action="core.read.counted", actor="data-engineer")
+    by_token = [r["result"] for r in counted if r["session"] == token["id"]]
+    assert by_token == ["3 reads"]
+    assert [r["result"] for r in counted if r["session"] != token["id"]] == ["1 reads"], "control"
+
+
+async def test_what_a_browser_sends_stands_on_one_line(portal: PortalUnderTest) -> None:
+    """J64, as far as a request can carry it: the path's parameter, which is the object, and what is in the body."""
+    engineer = portal.signed_in("data-engineer")
+    body = {"name": "x\r\n{\u2028\x1b[31m", "password": "p"}
+    refused = await engineer.put("/api/plugins/acme/things/a%1B%5B31m", json=body)
+    assert refused.status_code == 400, "a control character is no part of a path"
+    assert await _records(portal, request_id=refused.headers["x-request-id"]) == []
+    answer = await engineer.put("/api/plugins/acme/things/%E2%80%A8a%E2%80%AEb", json=body)
+    assert answer.status_code == 200
     records = await _records(portal, request_id=answer.headers["x-request-id"])
+    assert [record["phase"] for record in records] == ["outcome", "intent"]
+    assert "\\u2028a\\u202eb" in records[0]["object"]
     assert all(c.isprintable() for r in records for c in json.dumps(r, ensure_ascii=False))
 
 

@@ -16,6 +16,7 @@ from openlakes_portal._audit.record import MAX_VALUE, Entry, chained, digest, re
 from openlakes_portal._audit.signing import PublicKeys, SigningKey, public_keys
 from openlakes_portal._audit.statements import Statements, exported, payload
 from openlakes_portal._store.audit_tables import audit_records, audit_statements, audit_writers
+from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.keyring import Keyring
 from openlakes_portal.spi import Principal, Unavailable
@@ -272,6 +273,8 @@ CUTS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "a record twice": lambda lines: [*lines[:7], lines[6], *lines[7:]],
     "text in a record": lambda lines: [line.replace(b"things/1", b"things/9") for line in lines],
     "something after the end": lambda lines: [*lines, lines[5]],
+    "a line that nests without end": lambda lines: [*lines[:6], b"[" * 100_000, *lines[7:]],
+    "half a character": lambda lines: [line.replace(b"things/1", b"things/\\ud800") for line in lines],
     "the end of another export": lambda lines: [*lines[:-2], lines[-1]],
 }
 
@@ -299,6 +302,15 @@ async def test_an_export_signed_by_another_is_not_believed(office: Office, tmp_p
     assert any("none of those given" in problem.what for problem in report.problems)
 
 
+@pytest.mark.parametrize("keys", [None, 5, [5], [{}], [{"kty": "OKP", "crv": "Ed25519", "x": {}}]], ids=str)
+async def test_a_header_without_keys_is_no_export(office: Office, keys: Any) -> None:
+    await office.write(2)
+    header, *rest = await office.lines()
+    assert verify_lines([header, *rest]).ok, "control"
+    with pytest.raises(ValueError, match="keys cannot be read"):
+        verify_lines([json.dumps({**json.loads(header), "keys": keys}).encode(), *rest])
+
+
 async def test_a_selection_shows_that_its_records_are_unchanged(office: Office) -> None:
     await office.write(6)
     lines = await office.lines(query=AuditQuery(object="things/1"))
@@ -307,6 +319,21 @@ async def test_a_selection_shows_that_its_records_are_unchanged(office: Office) 
     assert (report.ok, report.filtered, report.records) == (True, True, 2)
     assert not verify_lines([lines[0], *lines[2:]], keys).ok
     assert not verify_lines([line.replace(b"done: 201", b"done: 200") for line in lines], keys).ok
+
+
+async def test_a_selection_is_not_taken_for_the_whole(office: Office) -> None:
+    await office.write(6)
+    until = now()
+    await office.write(6)
+    lines = await office.lines(query=AuditQuery(until=until))
+    keys = await public_keys(office.database)
+    control = verify_lines(lines, keys)
+    assert (control.ok, control.filtered, control.records) == (True, True, 12), control.problems
+    header = json.loads(lines[0])
+    assert header["filter"] is not None
+    for said in (None, {"until": "another"}):
+        report = verify_lines([json.dumps({**header, "filter": said}).encode(), *lines[1:]], keys)
+        assert not report.ok, "the half of the log that somebody chose stands there as all of it"
 
 
 async def test_a_chain_that_does_not_hold_is_not_signed_over(office: Office) -> None:

@@ -1,9 +1,11 @@
 """Fixtures over the identity providers: real ones start once a run, a fake is each test's own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from openlakes_portal._store.database import database_url
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
 
 from . import keycloak as keycloak_server
@@ -56,3 +58,20 @@ def provider(request: pytest.FixtureRequest) -> Provider:
     """Each provider in turn."""
     found: Provider = request.getfixturevalue(request.param)
     return found
+
+
+PAIRS = [
+    ("fake_provider", "sqlite"),
+    pytest.param(("fake_provider", "postgresql"), marks=pytest.mark.server),
+    pytest.param(("node_provider", "sqlite"), marks=pytest.mark.server),
+    pytest.param(("keycloak", "postgresql"), marks=pytest.mark.server),
+]
+
+
+@pytest.fixture(params=PAIRS, ids="-".join)
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Provider, str]:
+    """A provider and an empty database: the fake beside each kind, the real ones beside one each."""
+    provider, kind = request.param
+    url = None if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    found: Provider = request.getfixturevalue(provider)
+    return found, database_url(url, tmp_path)

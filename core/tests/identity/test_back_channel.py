@@ -21,8 +21,8 @@ Lie = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture
-async def portal(fake_provider: FakeIdentityProvider, tmp_path: Path) -> AsyncIterator[OidcPortal]:
-    async with portal_with(fake_provider, tmp_path) as running:
+async def portal(fake_provider: FakeIdentityProvider, url: str, tmp_path: Path) -> AsyncIterator[OidcPortal]:
+    async with portal_with(fake_provider, tmp_path, database=url) as running:
         yield running
 
 

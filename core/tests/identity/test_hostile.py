@@ -1,6 +1,7 @@
 """A provider that lies, an attacker between, and what must not be believed: section B of the cases. Each refusal has
 its control: the same journey without the lie signs in."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -43,8 +44,8 @@ def changed(**values: Any) -> Lie:
 
 
 @pytest.fixture
-async def portal(fake_provider: FakeIdentityProvider, tmp_path: Path) -> AsyncIterator[OidcPortal]:
-    async with portal_with(fake_provider, tmp_path) as running:
+async def portal(fake_provider: FakeIdentityProvider, url: str, tmp_path: Path) -> AsyncIterator[OidcPortal]:
+    async with portal_with(fake_provider, tmp_path, database=url) as running:
         yield running
 
 
@@ -285,7 +286,18 @@ async def test_a_provider_that_is_down_lets_nobody_in_and_nobody_out(
         assert (await bob.come_back(callback)).status_code == 503
         assert not await bob.is_signed_in()
         assert await alice.is_signed_in()
+        assert portal.portal.oidc is not None
+        portal.portal.oidc.provider._answered = None  # as if bob had been sent there a while ago
+        sent = await bob.client.get("/auth/login", headers={"accept": "application/json"})
+        assert sent.status_code == 503, "and nobody is sent to a page that does not answer"
+        assert sent.json()["remedy"] or sent.headers["retry-after"]
+        assert "location" not in sent.headers
+        for path in ("/api/audit", "/api/users", "/api/access/mine"):
+            assert (await bob.client.get(path)).status_code == 401, "never anonymous"
         fake_provider.start()
+        async with asyncio.timeout(30):
+            while (await bob.client.get("/auth/login")).status_code == 503:
+                await asyncio.sleep(0.05)
         await bob.sign_in("bob")
 
 

@@ -14,14 +14,15 @@ from .portal import SESSION, OidcPortal, portal_with
 
 
 @pytest.fixture
-async def portal(provider: Provider, tmp_path: Path) -> AsyncIterator[OidcPortal]:
-    async with portal_with(provider, tmp_path) as running:
+async def portal(pair: tuple[Provider, str], tmp_path: Path) -> AsyncIterator[OidcPortal]:
+    provider, url = pair
+    async with portal_with(provider, tmp_path, database=url) as running:
         yield running
 
 
 @pytest.fixture
-async def faked(fake_provider: FakeIdentityProvider, tmp_path: Path) -> AsyncIterator[OidcPortal]:
-    async with portal_with(fake_provider, tmp_path) as running:
+async def faked(fake_provider: FakeIdentityProvider, url: str, tmp_path: Path) -> AsyncIterator[OidcPortal]:
+    async with portal_with(fake_provider, tmp_path, database=url) as running:
         yield running
 
 

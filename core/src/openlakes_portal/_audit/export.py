@@ -78,7 +78,7 @@ async def export(
     keys = await public_keys(database)
     header = {"type": "header", "format": FORMAT, "site": site, "keys": keys, "filter": _said(query)}
     yield _line(header)
-    check = Verifier(PublicKeys(keys), filtered=query is not None)
+    check = Verifier(PublicKeys(keys), selection=header["filter"])
     if query is None:
         async for jws in _statements(database, part.statements):
             check.statement(jws)
@@ -91,6 +91,7 @@ async def export(
         "records": check.report.records,
         "digest": check.digest,
         "statements": check.report.last_statement,
+        "filter": header["filter"],
     }
     yield _line({"type": "end", "jws": await statements.sign({"kind": "export", **said})})
 
@@ -115,7 +116,7 @@ def verify_lines(lines: Iterable[bytes], keys: list[dict[str, Any]] | None = Non
         try:
             fields = json.loads(line)
             kind = fields["type"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             if check is None:
                 raise ValueError("it is no export of an audit log: the first line is no header") from None
             check.report.problems.append(Problem(f"line {number}", "it is no JSON object of an export"))
@@ -123,7 +124,7 @@ def verify_lines(lines: Iterable[bytes], keys: list[dict[str, Any]] | None = Non
         if check is None:
             if kind != "header" or fields.get("format") != FORMAT:
                 raise ValueError(f"it is no export of an audit log in the format {FORMAT}")
-            check = Verifier(PublicKeys(keys or fields["keys"]), filtered=fields.get("filter") is not None)
+            check = Verifier(_keys_of(keys or fields.get("keys")), selection=fields.get("filter"))
         elif ended:
             check.report.problems.append(Problem(f"line {number}", "it stands after the end"))
         elif kind == "statement":
@@ -138,6 +139,14 @@ def verify_lines(lines: Iterable[bytes], keys: list[dict[str, Any]] | None = Non
     if not ended:
         report.problems.append(Problem("the end of the file", "it is missing: the file was cut"))
     return report
+
+
+def _keys_of(members: Any) -> PublicKeys:
+    """Raises `ValueError` for what are no keys."""
+    try:
+        return PublicKeys(members)
+    except Exception as error:
+        raise ValueError(f"its keys cannot be read ({type(error).__name__})") from None
 
 
 async def _statements(database: Database, through: int) -> AsyncIterator[str]:

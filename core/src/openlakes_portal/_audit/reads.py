@@ -1,5 +1,5 @@
-"""Reads, counted: one record for each person and interval says how often which route was read. Nothing is written for
-a single read, and nothing waits for it."""
+"""Reads, counted: one record for each session or API token and interval says how often which route was read. Nothing is
+written for a single read, and nothing waits for it."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from openlakes_portal._audit.record import Entry
 from openlakes_portal._http.request_id import new_request_id
 from openlakes_portal.spi import Principal
 
-MAX_PEOPLE = 10_000
+MAX_READERS = 10_000
 MAX_ROUTES = 200
 ACTION = "core.read.counted"
 log = structlog.get_logger("audit")
@@ -23,7 +23,8 @@ class ReadCounter:
     def __init__(self, written: AuditLog, seconds: float) -> None:
         self._log = written
         self._seconds = seconds
-        self._counts: dict[str, tuple[Principal, Counter[str]]] = {}
+        self._counts: dict[tuple[str, str | None], tuple[Principal, Counter[str]]] = {}
+        """By person and session: what a token reads is not put down to its owner's browser."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -42,16 +43,17 @@ class ReadCounter:
         """One read."""
         if self._seconds <= 0:
             return
-        held = self._counts.get(principal.identity)
+        key = (principal.identity, principal.session_id)
+        held = self._counts.get(key)
         if held is None:
-            if len(self._counts) >= MAX_PEOPLE:
+            if len(self._counts) >= MAX_READERS:
                 return
-            held = self._counts[principal.identity] = (principal, Counter())
+            held = self._counts[key] = (principal, Counter())
         if route in held[1] or len(held[1]) < MAX_ROUTES:
             held[1][route] += 1
 
     async def write(self) -> None:
-        """A record for each person who read something since the last time."""
+        """A record for each session that read something since the last time."""
         counts, self._counts = self._counts, {}
         for principal, counter in counts.values():
             details = {route: str(number) for route, number in counter.most_common()}

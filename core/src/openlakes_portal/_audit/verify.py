@@ -51,8 +51,10 @@ class Report:
 class Verifier:
     """Takes statements, then records, then says what it found."""
 
-    def __init__(self, keys: PublicKeys, *, filtered: bool = False) -> None:
-        self.report = Report(filtered=filtered)
+    def __init__(self, keys: PublicKeys, *, selection: Any = None) -> None:
+        """`selection` is what an export says that its records were chosen by, None where it has all of them."""
+        self.report = Report(filtered=selection is not None)
+        self._selection = selection
         self._keys = keys
         self._statements: list[dict[str, Any]] = []
         self._hashes: set[str] = {""}
@@ -116,16 +118,17 @@ class Verifier:
         try:
             id, writer, seq = int(fields["id"]), str(fields["writer"]), int(fields["seq"])
             prev, hash, at = str(fields["prev"]), str(fields["hash"]), str(fields["at"])
-        except (KeyError, TypeError, ValueError):
+            true_hash = digest(fields)
+            self._digest.update(hash.encode())
+        except (KeyError, TypeError, ValueError, RecursionError):
             self._problem(f"record number {self.report.records}", "it lacks a field, or is none")
             return
         where = f"record {id}"
-        self._digest.update(hash.encode())
         self.report.first_at, self.report.last_at = self.report.first_at or at, at
         if id <= self._last_id:
             self._problem(where, f"it stands after record {self._last_id}: the order was changed, or it is there twice")
         self._last_id = max(id, self._last_id)
-        if digest(fields) != hash:
+        if true_hash != hash:
             self._problem(where, "it was changed: its hash is another")
         if not self.report.filtered:
             self._link(where, writer, seq, prev, hash)
@@ -180,13 +183,14 @@ class Verifier:
             if end["kind"] != "export":
                 raise ValueError("it is the statement of something else")
             held = (self.report.records, self._digest.hexdigest(), self.report.last_statement)
-            same = (end["records"], end["digest"], end["statements"]) == held
+            same = (end["records"], end["digest"], end["statements"]) == held and end["filter"] == self._selection
             end["through"] = int(end["through"])
         except (ValueError, KeyError, TypeError) as error:
             self._problem("the end of the file", f"it is not believed: {error}")
             return None
         if not same:
-            self._problem("the end of the file", f"it was made for other content: {end['records']} records")
+            chosen = "a selection of " if end["filter"] is not None else ""
+            self._problem("the end of the file", f"it was made for other content: {chosen}{end['records']} records")
         return end
 
     @property

@@ -5,6 +5,7 @@ sub-domains are same-*site* with the portal, so `same-site` is foreign here.
 """
 
 import hmac
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from openlakes_portal.spi import NotAllowed
@@ -14,11 +15,12 @@ FORGEABLE_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart
 """What a foreign page can send without asking first (Fetch, section 4.10: CORS-safelisted request headers)."""
 
 
-def check_origin(origin: str | None, fetch_site: str | None, own_origins: frozenset[str]) -> None:
-    """Raises `NotAllowed` for a mutation that another page sent."""
-    if fetch_site is not None and fetch_site not in ("same-origin", "none"):
-        raise NotAllowed(f"A page of another site sent this request (Sec-Fetch-Site: {fetch_site[:20]}).")
-    if origin is not None and origin not in own_origins:
+def check_origin(origins: Sequence[str], fetch_sites: Sequence[str], own_origins: frozenset[str]) -> None:
+    """Raises `NotAllowed` for a mutation that another page sent. Of several headers of one name each counts."""
+    for fetch_site in fetch_sites:
+        if fetch_site not in ("same-origin", "none"):
+            raise NotAllowed(f"A page of another site sent this request (Sec-Fetch-Site: {fetch_site[:20]}).")
+    if any(origin not in own_origins for origin in origins):
         raise NotAllowed("A page of another origin sent this request.")
 
 

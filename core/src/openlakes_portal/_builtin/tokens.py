@@ -79,7 +79,7 @@ def token_routes(portal: "Portal") -> list[Route]:
         in_person(principal)
         check_new(portal, principal, body, "you hold")
         owner, by = identity_of(principal), principal.identity
-        view = await made(portal, Wanted(owner, body.name, body.permissions, body.expires_at, by))
+        view = made(*await portal.api_tokens.create(Wanted(owner, body.name, body.permissions, body.expires_at, by)))
         request.record(after=view.model_dump(exclude={"token"}))
         return Reply(view, 201, location=f"/api/tokens/{view.id}")
 
@@ -98,7 +98,16 @@ def token_routes(portal: "Portal") -> list[Route]:
             raise NotFound("There is no such token.", remedy="It may be revoked already.")
 
     return [
-        Route("POST", "tokens", create_token, OWN, status=201, audit="core.token.create", audit_object="name"),
+        Route(
+            "POST",
+            "tokens",
+            create_token,
+            OWN,
+            status=201,
+            audit="core.token.create",
+            audit_object="name",
+            shown_once=True,
+        ),
         Route("GET", "tokens", list_tokens, OWN),
         Route("DELETE", "tokens/{token}", revoke_token, OWN, audit="core.token.revoke", audit_object="token"),
     ]
@@ -143,9 +152,8 @@ async def token_page(portal: "Portal", condition: ColumnElement[bool], query: Pa
     return Listing([_view(token) for token in found], following)
 
 
-async def made(portal: "Portal", wanted: Wanted) -> NewTokenView:
-    """A token that is made now."""
-    text, token = await portal.api_tokens.create(wanted)
+def made(text: str, token: ApiToken) -> NewTokenView:
+    """A token that was made just now."""
     return NewTokenView(**_view(token).model_dump(), token=text)
 
 

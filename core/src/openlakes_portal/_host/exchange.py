@@ -49,6 +49,8 @@ Key = tuple[str, str, str, str]
 @dataclass(frozen=True)
 class _Held:
     until: datetime
+    until_monotonic: float
+    """The same by a clock that nobody sets back."""
     credential: UpstreamCredential
 
 
@@ -71,7 +73,7 @@ class Exchange:
             minted = self._runtime.issuer.held(principal, exchanger) if self._runtime.issuer is not None else None
             return minted if minted is not None else await self._in_portal(self._obtain(key, principal, exchanger))
         held = self._held.get(key)
-        if held is not None and now() < held.until:
+        if held is not None and now() < held.until and time.monotonic() < held.until_monotonic:
             return held.credential
         return await self._in_portal(self._shared(key, principal, exchanger))
 
@@ -175,7 +177,8 @@ class Exchange:
             if len(self._held) >= MAX_HELD:
                 self._held.clear()
         margin = min(RENEW_BEFORE, (credential.expires_at - moment) / 2)
-        self._held[key] = _Held(credential.expires_at - margin, credential)
+        until = credential.expires_at - margin
+        self._held[key] = _Held(until, time.monotonic() + (until - moment).total_seconds(), credential)
 
     def forget(self, session_id: str) -> None:
         """A session ended: nothing of it is kept, nor what is under way for it."""

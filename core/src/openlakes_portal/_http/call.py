@@ -92,9 +92,9 @@ class EndpointRunner:
         key = request.headers.get("idempotency-key")
         claim: Claim | None = None
         if key is not None:
-            owner = request.session.principal.identity if request.session else f"address {request.address}"
+            target = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
             held = await self._portal.idempotency.begin(
-                owner, request.method, request.scope["path"], key, await request.body()
+                _asker(request), request.method, target, key, await request.body()
             )
             if isinstance(held, KeptAnswer):
                 return Response(held.status, held.body, {**held.headers, "idempotency-replayed": "true"})
@@ -117,7 +117,8 @@ class EndpointRunner:
         await self._portal.audit.write(_ended(entry, request), "outcome", f"done: {answer.status}")
         if claim is not None:
             if isinstance(answer, Response):
-                await self._portal.idempotency.finish(claim, answer.status, answer.headers, answer.body)
+                kept = None if bound.route.shown_once else answer.body
+                await self._portal.idempotency.finish(claim, answer.status, answer.headers, kept)
             else:
                 await self._portal.idempotency.release(claim)
         return answer
@@ -225,6 +226,14 @@ def _tag(version: str | None, body: bytes) -> str:
     since it may hold what changes without a new version (how many bindings give a role)."""
     digest = hashlib.sha1(body, usedforsecurity=False).hexdigest()[:12]
     return f'W/"{digest}"' if version is None else f'"{version[1:-1]}{DIGEST_MARK}{digest}"'
+
+
+def _asker(request: HttpRequest) -> str:
+    """Whose an `Idempotency-Key` is. An API token's are not its owner's: it may less than the answers say."""
+    if request.session is None:
+        return f"address {request.address}"
+    principal = request.session.principal
+    return f"{principal.identity}\n{principal.session_id}" if request.session.by_token else principal.identity
 
 
 def _ended(entry: Entry, request: HttpRequest) -> Entry:

@@ -266,7 +266,7 @@ class Dispatcher:
         if request.scope["method"] in ("GET", "HEAD"):
             return
         headers = request.headers
-        check_origin(headers.get("origin"), headers.get("sec-fetch-site"), self.origins(request))
+        check_origin(headers.getlist("origin"), headers.getlist("sec-fetch-site"), self.origins(request))
         session: Session | None = request.session
         if session is not None and not session.by_token and not isinstance(access, Public):
             check_csrf(headers.get("x-csrf-token"), session.csrf_token)

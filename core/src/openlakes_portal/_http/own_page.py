@@ -10,4 +10,4 @@ def check_own_page(request: HttpRequest, settings: Settings) -> None:
     own = {origin_of(settings.server.public_url)}
     if settings.auth.mode == "demo":
         own.add(f"http://{request.headers.get('host', '').lower()}")
-    check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), frozenset(own))
+    check_origin(request.headers.getlist("origin"), request.headers.getlist("sec-fetch-site"), frozenset(own))

@@ -72,6 +72,8 @@ class HttpRequest:
                 self._query = QueryParams(raw.decode("ascii"))
             except UnicodeDecodeError:
                 raise BadRequest("The query string is not ASCII.") from None
+            if b"%00" in raw:
+                raise BadRequest("The query string holds a null character.")
         return self._query
 
     def query(self, name: str, *, default: Any = _MISSING) -> Any:

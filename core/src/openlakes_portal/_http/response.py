@@ -13,6 +13,9 @@ Headers = list[tuple[bytes, bytes]]
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
 
+STRICTER = {"referrer-policy": "no-referrer"}
+"""What an answer may have in the place of ours."""
+
 
 @dataclass
 class Response:
@@ -75,15 +78,21 @@ class HeaderPolicy:
         }
         if https:
             fixed["strict-transport-security"] = "max-age=31536000; includeSubDomains"
-        self._fixed: Headers = [(k.encode(), v.encode()) for k, v in fixed.items()]
+        self._fixed = {name: (name.encode(), value.encode()) for name, value in fixed.items()}
         defaults = {"cache-control": "no-store", "content-security-policy": API_CSP, "vary": "Cookie"}
         self._defaults = {name: (name.encode(), value.encode()) for name, value in defaults.items()}
 
     def headers(self, given: dict[str, str], request_id: str, cookies: list[str] | None = None) -> Headers:
-        """The full list for an answer: its own, defaults where it has none, ours always."""
-        out: Headers = [(b"x-request-id", request_id.encode()), *self._fixed]
+        """The full list for an answer: its own, defaults where it has none, ours always and once. Nothing that is given
+        lets another origin read it (CORS)."""
+        stricter = dict(STRICTER.items() & given.items())
+        out: Headers = [(b"x-request-id", request_id.encode())]
+        out += [pair for name, pair in self._fixed.items() if name not in stricter]
         out += [pair for name, pair in self._defaults.items() if name not in given]
         for name, value in given.items():
+            ours = name in self._fixed or name in ("x-request-id", "strict-transport-security")
+            if name.startswith("access-control-") or (ours and name not in stricter):
+                continue
             if "\r" in value or "\n" in value or "\0" in value:
                 raise ValueError(f"header {name} holds a line break")
             out.append((name.encode("latin-1"), value.encode("latin-1", "replace")))

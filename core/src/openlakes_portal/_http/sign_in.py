@@ -95,7 +95,11 @@ class SignInDocuments:
             raise NotFound(
                 "There is no such persona.", remedy="Personas are: " + ", ".join(p.id for p in PERSONAS) + "."
             )
-        secret, session = await self._portal.sessions.create(identity_of(persona), _origin(request))
+        try:
+            secret, session = await self._portal.sessions.create(identity_of(persona), _origin(request))
+        except PortalError as error:
+            await self._record_refusal(request, error)
+            raise
         await self._replace(request, session)
         answer = StarletteResponse(to_json(session_view(session)), media_type="application/json")
         answer.headers["set-cookie"] = _cookie(COOKIE, secret, self._age(session))
@@ -107,7 +111,10 @@ class SignInDocuments:
         check_own_page(request, self._portal.settings)
         if request.session is None:
             raise NotSignedIn("Nobody is signed in.")
+        if request.session.by_token:
+            raise NotAllowed("An API token cannot do this.", remedy="Sign in and do it in person.")
         check_csrf(request.headers.get("x-csrf-token"), request.session.csrf_token)
+        check_media_type(request.headers.get("content-type"))
         await self._record("core.session.ended", request, request.session)
         oidc = self._portal.oidc
         onward = await oidc.sign_out(request.session) if oidc is not None else None
@@ -139,8 +146,8 @@ class SignInDocuments:
         return StarletteResponse(status_code=200)
 
     async def _replace(self, request: HttpRequest, session: Session) -> None:
-        """Nothing of the session before outlives a sign-in."""
-        if request.session is not None:
+        """Nothing of the session before outlives a sign-in. An API token in the request is none."""
+        if request.session is not None and not request.session.by_token:
             await self._portal.sessions.end(request.session)
         await self._record("core.session.started", request, session)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, literal, literal_column, null, select, union_all
+from sqlalchemy import JSON, ColumnElement, Select, literal, literal_column, null, select, union_all
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,6 +38,12 @@ accounts = union_all(
 def service_identity(name: str) -> Identity:
     """The service account of this name."""
     return Identity(SERVICE_ISSUER, f"{SERVICE_PREFIX}{name}", f"{SERVICE_PREFIX}{name}", name)
+
+
+def standing(name: str) -> Select[Any]:
+    """Whether a service account is there, and not disabled: it stays so until this transaction, which makes a token of
+    it, has ended. Whoever deletes or disables it meanwhile waits, and then finds the token."""
+    return select(service_accounts.c.disabled_at).where(service_accounts.c.name == name).with_for_update(read=True)
 
 
 def identity_in(row: Row[Any]) -> Identity:

@@ -13,6 +13,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def timestamp() -> float:
+    """The same as seconds since 1970, as tokens state it (RFC 7519, `NumericDate`)."""
+    return now().timestamp()
+
+
 def sortable_id() -> str:
     """A UUIDv7 in spirit (RFC 9562, section 5.7): 48 bits of milliseconds, 80 of chance, as 32 hex digits."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

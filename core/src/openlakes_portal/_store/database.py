@@ -12,18 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from openlakes_portal.spi import Unavailable
+from openlakes_portal.spi import BadRequest, Unavailable
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 """Set in tasks that serve no request."""
+SOON = "Try again in a few seconds; `openlakes doctor` says what is wrong with it."
 LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's word for a lock that was not had in time."""
+NO_SUCH_TEXT = ("22021", "22P05")
+"""PostgreSQL's words for text that it cannot hold, as text and in JSON: the null character."""
 
 
 def database_url(url: str | None, data_dir: Path) -> str:
@@ -122,11 +125,12 @@ class _translated:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError | TimeoutError):
-            raise Unavailable(
-                "The portal's database cannot be used at the moment.",
-                remedy="Try again in a few seconds; `openlakes doctor` says what is wrong with it.",
-            ) from error
+            raise Unavailable("The portal's database cannot be used at the moment.", remedy=SOON) from error
         if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise Unavailable("The portal's database is locked by something else at the moment.") from error
+            raise Unavailable("The portal's database is locked by something else now.", remedy=SOON) from error
         if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise Unavailable("The portal's database closed the connection.") from error
+            raise Unavailable("The portal's database closed the connection.", remedy=SOON) from error
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in NO_SUCH_TEXT:
+            raise BadRequest("A text in this request holds a null character, which cannot be kept.") from error
+        if isinstance(error, StatementError) and isinstance(error.orig, OverflowError):
+            raise BadRequest("A time or number in this request is too far away to be kept.") from error

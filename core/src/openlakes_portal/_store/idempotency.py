@@ -1,7 +1,8 @@
 """`Idempotency-Key`: the first answer to a mutation is kept and given again; a second request meanwhile is 409.
 
-Meaning as in the IETF draft "The Idempotency-Key HTTP Header Field". A key belongs to one person, method and path;
-the same key with another body is 422. Failures of the server (5xx) are not kept: the client may try again.
+Meaning as in the IETF draft "The Idempotency-Key HTTP Header Field". A key belongs to one person (or one API token of
+theirs), method and path; the same key with another query or body is 422. Failures of the server (5xx) are not kept: the
+client may try again. Of an answer with a secret in it is kept that it was given, and nothing of it.
 """
 
 import hashlib
@@ -45,12 +46,13 @@ class IdempotencyStore:
         self._database = database
         self._ttl = timedelta(seconds=ttl)
 
-    async def begin(self, identity: str, method: str, path: str, key: str, body: bytes) -> Claim | KeptAnswer:
-        """Claim the key, or get the answer that was given under it."""
+    async def begin(self, who: str, method: str, target: str, key: str, body: bytes) -> Claim | KeptAnswer:
+        """Claim the key, or get the answer that was given under it. `target` is path and query."""
         if not 1 <= len(key) <= 128 or not key.isascii() or not key.isprintable():
             raise BadRequest("Idempotency-Key must be 1 to 128 printable ASCII characters.")
-        owner = hashlib.sha256(f"{identity}\n{method}\n{path}".encode()).hexdigest()
-        request_hash = hashlib.sha256(body).hexdigest()
+        path, _, query = target.partition("?")
+        owner = hashlib.sha256(f"{who}\n{method}\n{path}".encode()).hexdigest()
+        request_hash = hashlib.sha256(query.encode() + b"\0" + body).hexdigest()
         here = and_(table.c.owner == owner, table.c.key == key)
         moment = now()
         try:
@@ -66,15 +68,20 @@ class IdempotencyStore:
         except IntegrityError as error:
             raise Conflict("A request with this Idempotency-Key is being answered at this moment.") from error
         if row.request_hash != request_hash:
-            raise InvalidInput("This Idempotency-Key was used with another body.", remedy="Use a new key.")
+            raise InvalidInput("This Idempotency-Key was used with another query or body.", remedy="Use a new key.")
         if row.status is None:
             raise Conflict("The first request with this Idempotency-Key is still running.")
-        return KeptAnswer(row.status, dict(row.headers or {}), row.body or b"")
+        if row.body is None:
+            raise Conflict(
+                "This was done under this Idempotency-Key before, and its answer was shown once.",
+                remedy="If that answer was lost, undo what was done and do it again with a new key.",
+            )
+        return KeptAnswer(row.status, dict(row.headers or {}), row.body)
 
-    async def finish(self, claim: Claim, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Keep the answer."""
+    async def finish(self, claim: Claim, status: int, headers: dict[str, str], body: bytes | None) -> None:
+        """Keep the answer; without a body that there was one, which is not given again."""
         here = and_(table.c.owner == claim.owner, table.c.key == claim.key)
-        if status >= 500 or len(body) > MAX_KEPT_BODY:
+        if status >= 500 or (body is not None and len(body) > MAX_KEPT_BODY):
             await self.release(claim)
             return
         async with self._database.write() as connection:

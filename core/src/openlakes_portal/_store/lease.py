@@ -14,11 +14,15 @@ from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.identity_tables import leases as table
 
+LONGEST = timedelta(minutes=1)
+
 
 class Lease:
     """One holder's side of a lease."""
 
     def __init__(self, database: Database, name: str, holder: str, seconds: float) -> None:
+        if timedelta(seconds=seconds) > LONGEST:
+            raise ValueError(f"a lease lasts {LONGEST} at most")
         self._database = database
         self._name = name
         self._holder = holder
@@ -31,7 +35,9 @@ class Lease:
             async with self._database.write() as connection:
                 moment = await self._now(connection)
                 values = {"holder": self._holder, "until": moment + self._length}
-                free = or_(columns.holder == self._holder, columns.until < moment)
+                # What ends so late was reckoned by a clock that was set back since: its holder may be long dead.
+                unreal = columns.until > moment + LONGEST
+                free = or_(columns.holder == self._holder, columns.until < moment, unreal)
                 taken = await connection.execute(update(table).where(columns.name == self._name, free).values(values))
                 if taken.rowcount == 1:
                     return True

@@ -25,6 +25,8 @@ POLL = 0.2
 RECONNECT = 0.5
 CHANNEL = "openlakes"
 KEPT = timedelta(minutes=2)
+NEWEST = 100
+"""So many stay whatever the clock says: without the last one SQLite would number from 1 again, which nobody reads."""
 MAX_PAYLOAD = 7000
 """PostgreSQL refuses 8,000 bytes and more."""
 
@@ -58,7 +60,9 @@ class Signals:
             raise ValueError(f"the signal {kind} is {len(key)} characters long")
         if self._database.is_sqlite:
             moment = now()
-            await connection.execute(delete(table).where(table.c.at < moment - KEPT))
+            newest = select(func.max(table.c.id)).scalar_subquery()
+            old = (table.c.at < moment - KEPT) & (table.c.id <= newest - NEWEST)
+            await connection.execute(delete(table).where(old))
             await connection.execute(insert(table).values(kind=kind, key=key, at=moment))
         else:
             payload = json.dumps([kind, key])

@@ -139,7 +139,8 @@ class Route:
     `access` has no default: a route that does not say who may call it does not construct. A mutation is audited by
     core (intent before, outcome after) under `audit`, by default `<plugin id>.<endpoint name>`; `audit_object` names
     the path parameter or body field that identifies the object. `quiet` marks a read-only POST (a search, a format)
-    that changes nothing and is therefore not audited.
+    that changes nothing and is therefore not audited. `shown_once` marks an answer with a secret in it: it is not kept
+    for who asks again with the same `Idempotency-Key`, who is told that it was done (409).
     """
 
     method: Method
@@ -152,6 +153,7 @@ class Route:
     audit: str | None = None
     audit_object: str | None = None
     quiet: bool = False
+    shown_once: bool = False
     body_limit: int | None = None
     """Most bytes of the body, below the server's own limit (`limits.body`)."""
     resource: str | None = None

@@ -36,3 +36,5 @@ def _problems(rule: TrustRule, settings: Settings) -> Iterator[str]:
         keys = rule.jwks.get("keys")
         if not isinstance(keys, list) or not usable_keys(keys):
             yield "has a jwks without a key that can be used"
+        elif any("d" in key or "k" in key for key in keys if isinstance(key, dict)):
+            yield "has a private key in its jwks, which the console would show: give it the public part alone"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openlakes_portal._audit.record import clean
@@ -15,13 +14,12 @@ from openlakes_portal._auth.api_tokens import ApiToken, ApiTokens, NewToken
 from openlakes_portal._auth.exchange.issuers import Issuers, Signer
 from openlakes_portal._auth.exchange.trust import mismatch
 from openlakes_portal._auth.oidc.jws import NotBelieved, time_fault, unverified_claims
-from openlakes_portal._rbac.accounts import service_identity
+from openlakes_portal._rbac.accounts import service_identity, standing
 from openlakes_portal._rbac.book import PolicyBook
 from openlakes_portal._rbac.policy import Identity, holds_somewhere
 from openlakes_portal._settings.token_exchange import TokenExchangeSettings, TrustRule
 from openlakes_portal._store.clock import Clock, now
 from openlakes_portal._store.database import Database
-from openlakes_portal._store.identity_tables import service_accounts
 from openlakes_portal._store.once import first_use
 from openlakes_portal.spi import PortalError, Principal
 
@@ -162,8 +160,7 @@ class TokenExchange:
         raise not_taken("; ".join(reasons), claims=claims, verified=True)
 
     async def _check_account(self, connection: AsyncConnection, rule: TrustRule, claims: dict[str, Any]) -> None:
-        query = select(service_accounts.c.disabled_at).where(service_accounts.c.name == rule.service_account)
-        row = (await connection.execute(query)).first()
+        row = (await connection.execute(standing(rule.service_account))).first()
         if row is None or row.disabled_at is not None:
             state = "does not exist" if row is None else "is disabled"
             why = f"the service account {rule.service_account} {state}"

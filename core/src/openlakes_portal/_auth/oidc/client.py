@@ -13,7 +13,7 @@ import httpx
 import structlog
 
 from openlakes_portal._auth.grants import Grant
-from openlakes_portal._auth.oidc.errors import GrantOver, ProviderMisconfigured, ProviderUnavailable
+from openlakes_portal._auth.oidc.errors import GrantOver, ProviderMisconfigured, ProviderUnavailable, TokenRefused
 from openlakes_portal._auth.oidc.fetch import Answer
 from openlakes_portal._auth.oidc.provider import Provider
 from openlakes_portal._auth.oidc.tokens import refused
@@ -141,14 +141,14 @@ class OidcClient:
         )
 
     async def userinfo(self, grant: Grant) -> dict[str, Any] | None:
-        """What the provider says of the person now, None where it has no such endpoint. Raises `GrantOver` where it
-        does not know the sign-in any more."""
+        """What the provider says of the person now, None where it has no such endpoint. Raises `TokenRefused` where
+        it does not take the access token (any more), `GrantOver` where it answers for another person."""
         endpoint = (await self._provider.metadata()).userinfo_endpoint
         if endpoint is None:
             return None
         answer = await self._provider.fetch.get(endpoint, bearer=grant.access_token)
         if answer.status == 401:
-            raise GrantOver("The identity provider ended this sign-in.", remedy="Sign in again.")
+            raise TokenRefused("The identity provider ended this sign-in.", remedy="Sign in again.")
         if answer.status == 403:
             return None
         if answer.status != 200:

@@ -11,6 +11,10 @@ class SignInRefused(PortalError):
     code = "sign-in-refused"
 
 
+class ClockFault(SignInRefused):
+    """A token that is right but for its times: one of the two clocks is wrong."""
+
+
 class ProviderUnavailable(Unavailable):
     """The provider does not answer, or not as one. Nobody's session follows from it."""
 
@@ -25,3 +29,7 @@ class LostAnswer(ProviderUnavailable):
 
 class GrantOver(NotAllowed):
     """The provider will not renew this sign-in (RFC 6749, 5.2 `invalid_grant`): it is over."""
+
+
+class TokenRefused(GrantOver):
+    """The provider does not take the access token (RFC 6750, 3.1 `invalid_token`): the sign-in is over, or that."""

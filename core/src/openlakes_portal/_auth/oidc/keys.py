@@ -39,7 +39,12 @@ class KeySet:
 
     async def find(self, kid: str | None) -> tuple[Any, ...]:
         """The keys that may have signed a token with this `kid`, all of them where it names none. Raises what `load`
-        raised where there are none at all."""
+        raised where there are none at all. Who names a key that is known does not wait while it is asked for others."""
+        held = self._keys
+        if held is not None and held.fault is None and self._clock() - held.at <= KEYS_FOR:
+            named = tuple(k for k in held.keys if kid is None or k.kid == kid)
+            if named:
+                return named
         async with self._lock:
             held = self._keys
             age = self._clock() - held.at if held else float("inf")
@@ -58,6 +63,8 @@ class KeySet:
         try:
             found = await self._source()
         except PortalError as error:
+            if before is not None and before.fault is None and self._clock() - before.at <= KEYS_FOR:
+                return before  # asked for the sake of an unknown key only: what is known is young enough
             return _Keys(self._clock(), before.keys if before else (), error)
         return _Keys(self._clock(), usable_keys(found))
 

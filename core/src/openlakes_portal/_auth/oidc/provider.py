@@ -20,6 +20,8 @@ from openlakes_portal._settings.model import OidcSettings
 from openlakes_portal.spi import PortalError
 
 METADATA_FOR = 3600.0
+ANSWERED_FOR = 10.0
+"""Seconds for which an answer shows that nobody is sent to a provider that is away."""
 
 log = structlog.get_logger("oidc")
 
@@ -48,6 +50,8 @@ class Provider:
         self._metadata: tuple[float, Metadata | PortalError] | None = None
         self._keys = KeySet(self._load_keys, clock)
         self._lock = asyncio.Lock()
+        self._answered: tuple[float, ProviderUnavailable | None] | None = None
+        self._asking = asyncio.Lock()
 
     @property
     def settings(self) -> OidcSettings:
@@ -71,8 +75,32 @@ class Provider:
             raise held[1]
         return held[1]
 
+    async def answers(self) -> None:
+        """Raises `ProviderUnavailable` where it does not answer now: who is sent there sees the browser's own
+        page of errors, and no way on. One call serves everybody for a while."""
+        async with self._asking:
+            moment, failed = self._answered or (float("-inf"), None)
+            if self._clock() - moment > (FAILED_FOR if failed else ANSWERED_FOR):
+                failed = await self._try()
+                self._answered = (self._clock(), failed)
+        if failed is not None:
+            raise failed
+
+    async def _try(self) -> ProviderUnavailable | None:
+        try:
+            answer = await self._fetch.get(self._discovery)
+        except ProviderUnavailable as error:
+            return error
+        if answer.status >= 500:
+            return ProviderUnavailable(f"The identity provider answers {answer.status}.")
+        return None
+
+    @property
+    def _discovery(self) -> str:
+        return self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
+
     async def _discover(self, before: Metadata | PortalError | None) -> Metadata | PortalError:
-        url = self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        url = self._discovery
         try:
             answer = await self._fetch.get(url)
             if answer.status != 200:

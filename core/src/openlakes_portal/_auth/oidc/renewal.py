@@ -3,10 +3,11 @@
 One renewal at a time a session, over all processes, by a lease in its row. The question is userinfo where that says
 enough, because it can be repeated; the refresh token is used when the access token is about to end, or when only a new
 ID token tells the groups. A refresh whose answer is lost is the end of the session: whether the token was used up
-cannot be known. A provider that is away ends nothing.
+cannot be known. A provider that is away ends nothing, and neither does a clock that is wrong.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import or_, update
 from openlakes_portal._auth.grants import Grant
 from openlakes_portal._auth.oidc.claims import PersonReader
 from openlakes_portal._auth.oidc.client import OidcClient
-from openlakes_portal._auth.oidc.errors import GrantOver, LostAnswer, SignInRefused
+from openlakes_portal._auth.oidc.errors import ClockFault, GrantOver, LostAnswer, SignInRefused, TokenRefused
 from openlakes_portal._auth.oidc.provider import Provider
 from openlakes_portal._auth.oidc.tokens import TokenVerifier
 from openlakes_portal._auth.sessions import Session, Sessions
@@ -67,7 +68,8 @@ class Renewals:
 
     def look_at(self, session: Session) -> None:
         """A session is in use: renew it in the background once it is due."""
-        due = session.checked_at is not None and self._clock() - session.checked_at >= self._every * 0.8
+        # A check that lies ahead was noted by a clock that was set back since.
+        due = session.checked_at is not None and abs(self._clock() - session.checked_at) >= self._every * 0.8
         if session.has_grant and due and session.id_hash not in self._running:
             self._begin(session)
 
@@ -85,12 +87,12 @@ class Renewals:
     async def fresh(self, session: Session, usable: timedelta) -> Grant | None:
         """The session's tokens, the access token good for at least so long; renewed first where it is not. None where
         there are none (any more), or they could not be renewed in time."""
-        ends = self._clock() + self._lease
+        ends = time.monotonic() + self._lease.total_seconds()
         while True:
             grant = await self._sessions.grant(session)
             if grant is None or grant.expires_at - self._clock() > usable:
                 return grant
-            if session.ended.is_set() or self._clock() >= ends:
+            if session.ended.is_set() or time.monotonic() >= ends:
                 return None
             # Whoever gives up waiting does not stop it: a refresh token that was used must be stored.
             if not await asyncio.shield(self._running.get(session.id_hash) or self._begin(session, at_once=True)):
@@ -119,10 +121,12 @@ class Renewals:
     async def _claim(self, session: Session, *, at_once: bool) -> bool:
         """Take the lease, and put off the next look, so that a dead provider is not asked with every request."""
         moment = self._clock()
-        free = or_(table.c.refreshing_until.is_(None), table.c.refreshing_until < moment)
+        held, every = table.c.refreshing_until, self._every * 0.8
+        # What lies further ahead than it can was written by a clock that was set back since: it holds nobody up.
+        free = or_(held.is_(None), held < moment, held > moment + self._lease * 2)
         mine = update(table).where(table.c.id_hash == session.id_hash, free)
         if not at_once:
-            mine = mine.where(table.c.checked_at <= moment - self._every * 0.8)
+            mine = mine.where(or_(table.c.checked_at <= moment - every, table.c.checked_at >= moment + every))
         values = {"refreshing_until": moment + self._lease}
         async with self._database.write() as connection:
             return (await connection.execute(mine.values(values))).rowcount == 1
@@ -130,7 +134,7 @@ class Renewals:
     async def _confirm(self, session: Session, grant: Grant) -> tuple[Grant, Identity]:
         claims = None
         if grant.expires_at - self._clock() > RENEW_BEFORE:
-            claims = await self._client.userinfo(grant)
+            claims = await self._userinfo(grant)
         if claims is None or (grant.refresh_token is not None and not self._reader.states_groups(claims)):
             grant, claims = await self._refresh(session, grant)
         if claims is None:
@@ -139,6 +143,16 @@ class Renewals:
         if (identity.issuer, identity.subject) != (session.identity.issuer, session.identity.subject):
             raise GrantOver("The identity provider answered for another person.")
         return grant, identity
+
+    async def _userinfo(self, grant: Grant) -> dict[str, Any] | None:
+        """What the provider says now, None where it says nothing and the refresh token must tell. A refusal may mean no
+        more than that the access token has ended (RFC 6750, 3.1), which a clock that was set back does not know."""
+        try:
+            return await self._client.userinfo(grant)
+        except TokenRefused:
+            if grant.refresh_token is None:
+                raise
+            return None
 
     async def _refresh(self, session: Session, grant: Grant) -> tuple[Grant, dict[str, Any] | None]:
         """Use the refresh token, and store what came before anything else is done with it; the claims of the new ID
@@ -151,7 +165,12 @@ class Renewals:
         await self._sessions.store_grant(session, renewed)
         if renewed.id_token is None or renewed.id_token == grant.id_token:
             return renewed, None
-        claims = await self._verifier.id_token(renewed.id_token, nonce=None, access_token=renewed.access_token)
+        try:
+            claims = await self._verifier.id_token(renewed.id_token, nonce=None, access_token=renewed.access_token)
+        except ClockFault as error:  # ours, as likely as theirs: that would sign out everybody
+            log.error("a renewed ID token does not fit the clock", session=session.public_id, reason=error.detail)
+            told = await self._client.userinfo(renewed)
+            return renewed, told if told is not None and self._reader.states_groups(told) else None
         if claims["sub"] != grant.subject:
             raise GrantOver("The identity provider answered for another person.")
         return renewed, claims

@@ -69,7 +69,8 @@ class SignIns:
         self._clock = clock
 
     async def begin(self, next_path: str, browser: str, *, silent: bool = False) -> str:
-        """The provider's address to send this browser to."""
+        """The provider's address to send this browser to. Raises `ProviderUnavailable` while it does not answer."""
+        await self._provider.answers()
         redirect = Redirect(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48))
         url = await self._client.authorization_url(redirect, silent=silent)
         state_hash = secret_hash(redirect.state)

@@ -4,13 +4,13 @@
 import base64
 import hashlib
 import hmac
-import time
 from collections.abc import Callable
 from typing import Any
 
-from openlakes_portal._auth.oidc.errors import SignInRefused
+from openlakes_portal._auth.oidc.errors import ClockFault, SignInRefused
 from openlakes_portal._auth.oidc.jws import NotBelieved, is_number, signed_claims, time_fault
 from openlakes_portal._auth.oidc.provider import Provider
+from openlakes_portal._store.clock import timestamp
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
@@ -18,7 +18,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 class TokenVerifier:
     """Verifies tokens of one provider for one client."""
 
-    def __init__(self, provider: Provider, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, provider: Provider, clock: Callable[[], float] = timestamp) -> None:
         self._provider = provider
         self._settings = provider.settings
         self._clock = clock
@@ -85,9 +85,9 @@ class TokenVerifier:
         moment, skew = self._clock(), self._settings.clock_skew
         fault = time_fault(claims, moment, skew)
         if fault is not None:
-            raise refused(fault)
+            raise refused(fault, ClockFault)
         if claims["iat"] < moment - 3600 - skew:
-            raise refused("it was issued over an hour ago: compare the clocks of provider and portal")
+            raise refused("it was issued over an hour ago: compare the clocks of provider and portal", ClockFault)
 
     def _check_strength(self, claims: dict[str, Any]) -> None:
         """Providers answer a request for more with less, and with success: what was asked for is checked here."""
@@ -101,9 +101,9 @@ class TokenVerifier:
                 raise refused("the person proved who they are too long ago (auth_time)")
 
 
-def refused(reason: str) -> SignInRefused:
+def refused(reason: str, kind: type[SignInRefused] = SignInRefused) -> SignInRefused:
     """A refusal in words."""
-    return SignInRefused(f"The sign-in is not valid: {reason}.", remedy="Sign in again; if it stays so, tell an admin.")
+    return kind(f"The sign-in is not valid: {reason}.", remedy="Sign in again; if it stays so, tell an admin.")
 
 
 def check_at_hash(stated: object, access_token: str, algorithm: str) -> None:

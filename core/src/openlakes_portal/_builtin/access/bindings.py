@@ -24,7 +24,7 @@ from openlakes_portal._rbac.administration import Preview
 from openlakes_portal._rbac.book import REQUESTED, SHARED, binding_of
 from openlakes_portal._rbac.policy import Binding, Policy
 from openlakes_portal._store.clock import now, sortable_id
-from openlakes_portal._store.identity_tables import role_bindings
+from openlakes_portal._store.identity_tables import role_bindings, roles
 from openlakes_portal._store.names import names_of
 from openlakes_portal.spi import Conflict, FieldError, InvalidInput, Listing, NotFound, Reply, Request, Route
 
@@ -57,6 +57,7 @@ def binding_routes(portal: "Portal") -> list[Route]:
         values = new_binding(portal.book.current, **body.model_dump(), created_by=request.principal.identity)
 
         async def apply(connection: AsyncConnection) -> Binding:
+            await _check_stands(portal, connection, body.role)
             await connection.execute(insert(role_bindings).values(values))
             request.record(after=values)
             return await stored_binding(connection, values["id"])
@@ -129,8 +130,7 @@ def new_binding(
 ) -> dict[str, Any]:
     """A row for a new binding, checked. Raises `InvalidInput`."""
     if role not in policy.roles and role not in policy.permissions:
-        wrong = FieldError("/role", "name a role, or a permission of an active plugin")
-        raise InvalidInput("There is no such role or permission.", errors=(wrong,))
+        raise _no_role()
     _check_scope(policy, role, resource)
     check_end(expires_at)
     return {
@@ -145,6 +145,20 @@ def new_binding(
         "created_at": now(),
         "version": 1,
     }
+
+
+def _no_role() -> InvalidInput:
+    wrong = FieldError("/role", "name a role, or a permission of an active plugin")
+    return InvalidInput("There is no such role or permission.", errors=(wrong,))
+
+
+async def _check_stands(portal: "Portal", connection: AsyncConnection, role: str) -> None:
+    """Raises `InvalidInput` for a role that was removed since this process read the policy: the binding would wait for
+    the next role of that name, whatever that one gives."""
+    if role in portal.book.base.roles or role in portal.book.base.permissions:
+        return
+    if (await connection.execute(select(roles.c.name).where(roles.c.name == role))).first() is None:
+        raise _no_role()
 
 
 def check_end(end: datetime | None) -> None:

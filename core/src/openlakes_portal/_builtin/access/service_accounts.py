@@ -29,7 +29,7 @@ from openlakes_portal._builtin.tokens import (
     made,
     token_page,
 )
-from openlakes_portal._rbac.accounts import service_identity
+from openlakes_portal._rbac.accounts import service_identity, standing
 from openlakes_portal._rbac.policy import Policy
 from openlakes_portal._store.clock import now
 from openlakes_portal._store.identity_tables import api_tokens, people, role_bindings
@@ -39,6 +39,7 @@ from openlakes_portal.spi import Conflict, Listing, NotFound, Reply, Request, Ro
 if TYPE_CHECKING:
     from openlakes_portal._host.portal import Portal
 
+ABSENT = "There is no such service account."
 ACCOUNT_NAME = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
 
 
@@ -155,10 +156,11 @@ def service_account_routes(portal: "Portal") -> list[Route]:
             row = await _row(connection, request.path("name"))
             request.record(before=as_stored(row))
             identity = service_identity(row.name)
+            # First the account: then nobody makes a token of it any more, and every token there is gets revoked.
+            await connection.execute(delete(table).where(table.c.name == row.name))
             named = role_bindings.c.subject.in_((identity.username, identity.key))
             await connection.execute(delete(role_bindings).where(named))
             await portal.api_tokens.owner_changed(connection, identity, revoke="all")
-            await connection.execute(delete(table).where(table.c.name == row.name))
 
         _, preview = await portal.administration.change(apply, dry_run=query.dry_run)
         portal.api_tokens.forget_owner(service_identity(request.path("name")).key)
@@ -168,15 +170,16 @@ def service_account_routes(portal: "Portal") -> list[Route]:
         """Make a token of a service account; its text is shown this once"""
         in_person(request.principal)
         name = request.path("name")
-        async with portal.database.read() as connection:
-            row = await _row(connection, name)
-        if row.disabled_at is not None:
-            raise Conflict(f"The service account {name} is disabled.", remedy="Enable it first.")
         owner = service_identity(name)
-        check_new(portal, portal.book.current.principal(owner, now()), body, f"{owner.username} holds")
-        view = await made(
-            portal, Wanted(owner, body.name, body.permissions, body.expires_at, request.principal.identity)
-        )
+        wanted = Wanted(owner, body.name, body.permissions, body.expires_at, request.principal.identity)
+        async with portal.database.write() as connection:
+            row = (await connection.execute(standing(name))).first()
+            if row is None:
+                raise NotFound(ABSENT)
+            if row.disabled_at is not None:
+                raise Conflict(f"The service account {name} is disabled.", remedy="Enable it first.")
+            check_new(portal, portal.book.current.principal(owner, now()), body, f"{owner.username} holds")
+            view = made(*await portal.api_tokens.add(connection, wanted))
         request.record(after=view.model_dump(exclude={"token"}))
         return Reply(view, 201, location=f"/api/service-accounts/{name}/tokens/{view.id}")
 
@@ -218,6 +221,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
             status=201,
             audit=f"{audit}.create-token",
             audit_object="name",
+            shown_once=True,
         ),
         Route("GET", f"{at}/tokens", list_service_tokens, manage),
         Route(
@@ -234,7 +238,7 @@ def service_account_routes(portal: "Portal") -> list[Route]:
 async def _row(connection: AsyncConnection, name: str) -> Row[Any]:
     row = (await connection.execute(select(table).where(table.c.name == name))).first()
     if row is None:
-        raise NotFound("There is no such service account.")
+        raise NotFound(ABSENT)
     return row
 
 
