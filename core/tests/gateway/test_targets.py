@@ -72,7 +72,7 @@ async def test_a_name_that_leads_into_the_network_is_connected_to_as_judged() ->
 @given(st.ip_addresses())
 def test_no_address_is_let_in_that_is_this_machine_or_link_local(address: ipaddress.IPv4Address) -> None:
     if refusal(address, configured=False) is None:
-        assert not (address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast)
+        assert not any((address.is_loopback, address.is_link_local, address.is_unspecified, address.is_multicast))
     if refusal(address, configured=True) is not None:
         assert refusal(address, configured=False) is not None
 

@@ -94,7 +94,8 @@ class Gateway:
         self._authorise(app, session)
         method = request.scope["method"]
         if method not in SAFE:
-            check_origin(request.headers.get("origin"), request.headers.get("sec-fetch-site"), frozenset({app.origin}))
+            headers = request.headers
+            check_origin(headers.getlist("origin"), headers.getlist("sec-fetch-site"), frozenset({app.origin}))
         request.plugin_id, request.template = app.contribution.id, f"(app {app.id})"
         if method in SAFE:
             return await self._exchange(app, request, session, send)
