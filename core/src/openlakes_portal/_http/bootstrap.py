@@ -51,6 +51,7 @@ def bootstrap(portal: Portal, session: Session | None) -> dict[str, Any]:
         },
         "session": session_view(session) if session else None,
         "nav": navigation(contributions, principal) if principal else [],
+        "apps": app_views(portal, principal) if principal else [],
         "plugins": [plugin_view(c, principal) for c in contributions if not c.builtin] if principal else [],
         "theme": "system",
     }
@@ -71,9 +72,40 @@ def navigation(contributions: tuple[Contribution, ...], principal: Principal) ->
         for entry in c.nav
         if may(principal, entry.access)
     ]
+    entries += [
+        {
+            "id": f"{c.id}.app.{app.id}",
+            "section": "Apps",
+            "label": app.title,
+            "icon": app.icon,
+            "path": f"/app/{app.id}",
+            "order": app.order,
+        }
+        for c in contributions
+        for app in c.apps
+        if may(principal, app.access)
+    ]
     entries.sort(key=lambda e: (SECTIONS.index(str(e["section"])), e["order"], e["label"]))
     home = {"id": "core.home", "section": "", "label": "Home", "icon": "home", "path": "/", "order": 0}
     return [home, *entries] if principal.permissions else []
+
+
+def app_views(portal: Portal, principal: Principal) -> list[dict[str, Any]]:
+    """Apps that this person may open, and where each stands for a browser."""
+    public = portal.settings.server.public_url
+    scheme, _, host = public.partition("://")
+    at_hosts = portal.settings.gateway.mode == "host"
+    return [
+        {
+            "id": app.id,
+            "title": app.title,
+            "address": f"{scheme}://{app.id}.{host}" if at_hosts else f"/apps/{app.id}",
+            "permission": app.access.name,
+        }
+        for c in portal.registry.contributions
+        for app in c.apps
+        if may(principal, app.access)
+    ]
 
 
 def plugin_view(contribution: Contribution, principal: Principal | None) -> dict[str, Any]:

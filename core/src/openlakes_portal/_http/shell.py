@@ -21,7 +21,7 @@ from openlakes_portal.spi import NotFound, Unavailable
 IMMUTABLE = "public, max-age=31536000, immutable"
 COMPRESSED = ("text/javascript", "text/css", "application/json", "image/svg+xml")
 SAFE_PATH = re.compile(r"^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*$")
-PAGES = re.compile(r"^/(?:signin|account|x/.+|admin(?:/.*)?|operate(?:/.*)?)?$")
+PAGES = re.compile(r"^/(?:signin|account|x/.+|app/.+|admin(?:/.*)?|operate(?:/.*)?)?$")
 """Addresses that may be a page; all others get the shell with 404, which shows its page for that."""
 
 
@@ -137,6 +137,8 @@ class Shell:
         )
 
     def _app_origins(self) -> list[str]:
+        if self._portal.settings.gateway.mode == "path":
+            return []
         scheme, _, host = self._portal.settings.server.public_url.partition("://")
         return [f"{scheme}://{app.id}.{host}" for c in self._portal.registry.contributions for app in c.apps]
 

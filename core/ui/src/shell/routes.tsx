@@ -32,6 +32,7 @@ const OWN: { path: string; title: string; permission: string | null; body: Compo
   { path: "/admin/sessions", title: "Sessions", permission: "core:session:manage", body: lazy(async () => ({ default: (await import("../pages/Sessions")).Sessions })) },
   { path: "/admin/tokens", title: "API tokens", permission: "core:token:manage", body: lazy(async () => ({ default: (await import("../pages/Tokens")).Tokens })) },
 ];
+const AppFrame = lazy(async () => ({ default: (await import("./AppFrame")).AppFrame }));
 const NoAccess = lazy(async () => ({ default: (await import("../pages/NoAccess")).NoAccess }));
 
 export function Pages(): ReactElement {
@@ -55,6 +56,7 @@ export function Pages(): ReactElement {
           {plugins.map(({ plugin, page: p }) => (
             <Route key={p.path} path={p.path} element={<PluginPageView plugin={plugin} page={p} />} />
           ))}
+          <Route path="/app/:id/*" element={<AppFrame />} />
           <Route path="*" element={<Framed><NotFound /></Framed>} />
         </Routes>
       </Suspense>

@@ -32,6 +32,7 @@ export type PluginInfo = {
   pages: PluginPage[];
   slots: PluginSlot[];
 };
+export type AppInfo = { id: string; title: string; address: string; permission: string };
 export type Persona = { id: string; title: string; name: string; description: string };
 export type Bootstrap = {
   site: { name: string; environment: { name: string; color: string }; version: string; demo: boolean };
@@ -39,6 +40,7 @@ export type Bootstrap = {
   session: Session | null;
   nav: NavItem[];
   plugins: PluginInfo[];
+  apps: AppInfo[];
   theme: string;
 };
 

@@ -162,6 +162,9 @@ def explain_routes(portal: "Portal") -> list[Route]:
     async def page(request: Request, query: PageQuery) -> PageAccess:
         """Which permission opens a page of the console"""
         for contribution in portal.registry.contributions:
+            for app in contribution.apps:
+                if query.path == f"/app/{app.id}":
+                    return PageAccess(path=query.path, title=app.title, permission=app.access.name)
             for found in contribution.pages:
                 if contribution.page_path(found.id) == query.path:
                     needed = found.access.name if isinstance(found.access, Permission) else None
