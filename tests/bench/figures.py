@@ -19,7 +19,7 @@ class Figure:
     at_least: bool = False
 
     def __str__(self) -> str:
-        line = f"{self.goal:10} {self.what:84} {self.ratio:8.2f}"
+        line = f"{self.goal:10} {self.what:92} {self.ratio:8.2f}"
         if self.bound is None:
             return line
         reached = self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
