@@ -13,7 +13,7 @@ from core.tests.replicas.process import PUBLIC, Person, Replica, eventually
 from core.tests.replicas.test_two import sign_in
 
 from bench import databases
-from bench.figures import Figure, longest
+from bench.figures import Figure, longest, median_of_pairs
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
 from real_servers.postgres import PostgresServer
 
@@ -34,12 +34,17 @@ def measure(folder: Path) -> Iterator[Figure]:
                 replica = Replica(folder / name, address, oidc_settings(provider))
                 try:
                     alice = _person(provider, replica.start())
-                    killed = [_killed(replica, alice) for _ in range(COUNT)]
-                    yield longest("recovery", f"process killed and started again, {name}", killed, PROCESS)
+                    yield from _process(name, replica, alice)
                     if name == "PostgreSQL":
                         yield from _dependencies(server, provider, replica, alice)
                 finally:
                     replica.stop()
+
+
+def _process(name: str, replica: Replica, alice: Person) -> Iterator[Figure]:
+    rounds = [(_again(replica, alice, replica.kill), _again(replica, alice, replica.stop)) for _ in range(COUNT)]
+    yield longest("recovery", f"process killed and started again, {name}", [r[0] for r in rounds], PROCESS)
+    yield Figure("recovery", f"start after a kill / start after a stop, {name}", median_of_pairs(rounds, 0, 1))
 
 
 def _dependencies(
@@ -62,9 +67,9 @@ def _person(provider: FakeIdentityProvider, replica: Replica) -> Person:
     return asyncio.run(sign_in(provider, replica, replica, "alice"))
 
 
-def _killed(replica: Replica, alice: Person) -> float:
+def _again(replica: Replica, alice: Person, end: Callable[[], object]) -> float:
     """From the start of the process to the first change by the session of before."""
-    replica.kill()
+    end()
     return _timed(lambda: replica.start(wait=False), lambda: _changes(replica, alice))
 
 
