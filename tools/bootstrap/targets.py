@@ -67,8 +67,8 @@ def _pytest(*options: str) -> int:
 
 
 def bench() -> int:
-    """Ratios and times of the goals, in one run."""
-    return _program("bench")
+    """Ratios and times of the goals, in one run; of the benches that ONLY names, where it does."""
+    return _program("bench", *os.environ.get("ONLY", "").split())
 
 
 def soak() -> int:
@@ -76,12 +76,12 @@ def soak() -> int:
     return _program("soak")
 
 
-def _program(name: str) -> int:
+def _program(name: str, *words: str) -> int:
     folder = HERE.root / "tests" / name
     if not (folder / "__main__.py").is_file():
         raise Failure(f"There is no tests/{name}/__main__.py in this checkout yet, so nothing to run.")
     prepare(for_development=True)
-    return run([HERE.python, "-m", name], cwd=folder.parent)
+    return run([HERE.python, "-m", name, *words], cwd=folder.parent)
 
 
 def lint_all() -> int:
