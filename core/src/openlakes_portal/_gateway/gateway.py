@@ -144,15 +144,17 @@ class Gateway:
                     client.watching(),
                     app.pool.exchange(request.scope["method"], target, headers + framing, body) as received,
                 ):
-                    status, theirs, parts = received
+                    theirs = received.headers
                     ours = response_headers.build(theirs, app.exposure, frozenset(hidden))
                     ours += self._own_headers(ours, request.id)
-                    length = [(n, v.strip()) for n, v in theirs if n == b"content-length"][:1]
-                    started = status
-                    await send({"type": "http.response.start", "status": status, "headers": ours + length})
-                    async for part in parts:  # what the client does not take keeps the app waiting, not our memory
+                    ours += [(n, v.strip()) for n, v in theirs if n == b"content-length"][:1]
+                    part = await anext(received.parts, b"")
+                    started = received.status
+                    await send({"type": "http.response.start", "status": started, "headers": ours})
+                    while not received.is_over():  # what the client does not take keeps the app waiting
                         await send({"type": "http.response.body", "body": part, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
+                        part = await anext(received.parts, b"")
+                await send({"type": "http.response.body", "body": part})
         except Refused:
             if not started:
                 raise NotSignedIn("Your sign-in ended meanwhile.") from None

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from openlakes_portal._gateway.request_headers import Header, is_ours, is_token
+from openlakes_portal._gateway.request_headers import CONTROLS, Header, is_ours, is_token
 from openlakes_portal.spi import UpstreamError
 
 HOP_BY_HOP = frozenset(
@@ -125,7 +125,7 @@ def _check(headers: list[Header]) -> None:
     if lengths and any(name == b"transfer-encoding" for name, _ in headers):
         raise UpstreamError("The app's answer states a length and chunks at once.")
     for name, value in headers:
-        if not is_token(name) or any(byte in value for byte in b"\r\n\0"):
+        if not is_token(name) or value.translate(None, CONTROLS) != value:
             raise UpstreamError("The app's answer has a header that is none.")
 
 
