@@ -10,6 +10,7 @@ import pytest
 from .real import Answer, RealHouse, everything, real_house
 from .upstream import OK, RawApp, Received, raw_app
 
+pytestmark = pytest.mark.slow
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

@@ -9,6 +9,7 @@ import pytest
 from .real import MIB, Answer, RealHouse, everything, real_house
 from .upstream import OK, RawApp, Received, raw_app
 
+pytestmark = pytest.mark.slow
 SIZE = 64 * MIB
 BLOCK = bytes(range(256)) * 256
 ROOM = 24 * MIB
@@ -63,7 +64,6 @@ class Peak:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["length", "chunks", "until the end"])
 async def test_a_large_answer_arrives_whole_in_bounded_memory(house: RealHouse, app: RawApp, framing: str) -> None:
     first = await warm(house, app)
@@ -89,7 +89,6 @@ async def test_a_large_answer_arrives_whole_in_bounded_memory(house: RealHouse, 
     assert peak.most - first < ROOM, f"{(peak.most - first) / MIB:.0f} MiB more"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_large_request_reaches_a_slow_app_whole_in_bounded_memory(
     house: RealHouse, app: RawApp, chunked: bool
@@ -133,7 +132,6 @@ async def test_a_large_request_reaches_a_slow_app_whole_in_bounded_memory(
     assert peak.most - first < ROOM, f"{(peak.most - first) / MIB:.0f} MiB more"
 
 
-@pytest.mark.slow
 async def test_readers_who_do_not_read_keep_the_app_waiting_and_not_our_memory(house: RealHouse, app: RawApp) -> None:
     first = await warm(house, app)
     written = 0
