@@ -46,7 +46,7 @@ async def ask(pool: Pool, method: str = "GET", body: bytes | None = None) -> tup
 
 
 async def hang(request: Received, writer: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
+    await asyncio.sleep(3600)
 
 
 async def drip_head(request: Received, writer: asyncio.StreamWriter) -> None:
@@ -57,7 +57,7 @@ async def drip_head(request: Received, writer: asyncio.StreamWriter) -> None:
 
 async def stop_midway(request: Received, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
-    await asyncio.Event().wait()
+    await asyncio.sleep(3600)
 
 
 async def close(request: Received, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +143,7 @@ async def test_an_app_that_drips_its_body_is_heard_out_and_one_that_sends_events
 
 async def test_an_app_that_takes_no_more_of_a_body_is_given_up(app: RawApp) -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.Event().wait()
+        await asyncio.sleep(3600)
 
     app.handler = deaf
     async with pool_to(app.port) as pool:
