@@ -113,6 +113,13 @@ class RealHouse:
         self.target_port = target_port
         self._unused = [f"app-{n}" for n in range(apps)]
         self._people: dict[str, Person] = {}
+        self._seats: dict[str, Seat] = {}
+
+    def seat_of(self, persona: str = "data-engineer") -> "Seat":
+        """The same seat each time, for tests that reach no app or leave it well."""
+        if persona not in self._seats:
+            self._seats[persona] = self.seat(person=self.person(persona))
+        return self._seats[persona]
 
     def person(self, persona: str) -> Person:
         if persona not in self._people:
