@@ -236,7 +236,7 @@ async def test_where_all_connections_are_taken_the_next_one_waits_a_moment_and_i
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        assert await asyncio.gather(ask(pool), ask(pool)) == [(200, b"ok")] * 2
+        assert list(await asyncio.gather(ask(pool), ask(pool))) == [(200, b"ok")] * 2
 
 
 def test_an_open_circuit_lets_one_try_at_a_time() -> None:

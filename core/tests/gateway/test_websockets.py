@@ -64,7 +64,7 @@ async def echo(house: RealHouse) -> AsyncIterator[Echo]:
         house.target_port,
         select_subprotocol=chosen,
         max_size=None,
-        origins=None,  # type: ignore[list-item]
+        origins=None,
     ):
         yield app
 
