@@ -86,6 +86,7 @@ class Dispatcher:
         except PortalError as error:
             if sender.forwarded:
                 raise  # in the middle of an app's answer: the connection is cut, which says that it is not whole
+            app = app or self._app_below(request)
             if app is not None:
                 answer = self._gateway.failure(app, request, error)
             else:
@@ -156,6 +157,13 @@ class Dispatcher:
         else:
             self.by_address.take(request.address)
         await self._gateway.serve(app, request, sender.forward, sender.send)
+
+    def _app_below(self, request: HttpRequest) -> App | None:
+        """The app that a request is for by its path (path mode)."""
+        try:
+            return self._gateway.apps.at_path(canonical_path(request.scope.get("raw_path") or b"/"))
+        except PortalError:
+            return None
 
     async def _websocket(self, request: HttpRequest, send: Send) -> None:
         """A WebSocket of an app, at its host or below its path. There is no other; what is refused is 403."""
