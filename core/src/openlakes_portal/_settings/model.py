@@ -1,5 +1,6 @@
 """The tree of core's settings. Every field is described; docs/reference/settings.md is made from here."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -182,8 +183,16 @@ class GatewaySettings(Section):
 
     mode: Literal["host", "path"] = Field("host", description="A host name for each app, or /apps/<app>/")
     forward_auth: bool = Field(False, description="Answer forward-auth calls of a trusted ingress")
-    trusted_addresses: tuple[str, ...] = Field((), description="Addresses of that ingress")
+    trusted_addresses: tuple[str, ...] = Field((), description="Addresses or networks of that ingress")
     apps: tuple[SiteApp, ...] = Field((), description="A site's own web pages as apps, without a plugin")
+
+    @field_validator("trusted_addresses")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if ip_network(text, strict=False).prefixlen == 0:
+                raise ValueError(f"{text} is everybody: name the ingress")
+        return value
 
 
 class AuditSettings(Section):
