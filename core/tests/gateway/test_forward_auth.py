@@ -1,19 +1,23 @@
 """`/api/gateway/authorize`: the gateway's decision for an ingress that carries the bytes itself."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
+from bootstrap.paths import ROOT
 from openlakes_portal._settings.load import SettingsError, load
 
 from .real import PORTAL_HOST, PUBLIC, SESSION, Answer, RealHouse, Seat, everything, real_house
 
 pytestmark = pytest.mark.slow
 INTERNAL = "127.0.0.1:8600"
+PAGE = ROOT / "docs" / "operators" / "gateway.md"
 PATH = "/api/gateway/authorize"
 SETTINGS: dict[str, Any] = {
     "server": {"allowed_hosts": [INTERNAL]},
@@ -258,3 +262,11 @@ async def test_in_path_mode_the_portals_own_sign_in_counts(tmp_path: Path) -> No
 def test_everybody_is_not_trusted(address: str) -> None:
     with pytest.raises(SettingsError):
         load(overlay={"gateway": {"forward_auth": True, "trusted_addresses": [address]}})
+
+
+def test_the_settings_on_the_operators_page_are_settings() -> None:
+    blocks = re.findall(r"```yaml settings\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for text in blocks:
+        overlay = {"auth": {"mode": "oidc"}, **yaml.safe_load(text)}
+        assert load(overlay=overlay).settings.gateway is not None
