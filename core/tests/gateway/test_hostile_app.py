@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -312,3 +313,47 @@ async def test_control_an_answer_that_is_well_arrives_and_its_connection_is_kept
     assert not answer.all("set-cookie")
     assert (await seat.ask("GET", "/y")).body == b"ok"
     assert app.connections == 1
+
+
+async def test_what_names_another_target_or_method_changes_nothing_and_opens_nothing(
+    house: RealHouse, app: RawApp
+) -> None:
+    """C20."""
+    seat = house.seat()
+    names = [
+        "X-Original-URL: /admin",
+        "X-Original-URI: /admin",
+        "X-Rewrite-URL: /admin",
+        "X-Forwarded-Uri: /admin",
+        "X-Forwarded-Method: DELETE",
+        "X-HTTP-Method-Override: DELETE",
+        "X-HTTP-Method: DELETE",
+        "X-Method-Override: DELETE",
+        "X-Forwarded-Host: evil.example",
+        "X-Forwarded-For: 127.0.0.1",
+        "X-Forwarded-User: admin",
+        "User-Agent: kube-probe/1.31",
+    ]
+    answer = await seat.ask("GET", "/page", *names)
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert app.last.line == b"GET /page HTTP/1.1"
+    assert b"admin" not in app.last.head
+    assert b"DELETE" not in app.last.head
+    assert app.last.all("x-forwarded-host") == [seat.host.encode()]
+    nobody = replace(seat, cookies={})
+    for more in (names, ["User-Agent: GoogleHC/1.0"], ["User-Agent: ELB-HealthChecker/2.0"], ["User-Agent: Probe"]):
+        assert (await nobody.ask("GET", "/page", *more)).status == 401
+    assert len(app.received) == 1
+
+
+async def test_a_trace_or_a_tunnel_reaches_no_app(house: RealHouse, app: RawApp) -> None:
+    """C27."""
+    seat = house.seat()
+    assert (await seat.ask("TRACE", "/")).status == 405
+    for target in ("/", f"127.0.0.1:{app.port}", "169.254.169.254:80"):
+        assert (await seat.ask("CONNECT", target)).status in (0, 400, 405, 501), target
+    for target in ("http://169.254.169.254/", f"http://127.0.0.1:{app.port}/", f"http://{seat.host}/x"):
+        answer = await seat.ask("GET", target)
+        assert answer.status in (200, 400, 404, 421), target
+        assert all(received.target.startswith(b"/") for received in app.received)
+    assert (await seat.ask("GET", "/")).body == b"ok"

@@ -191,6 +191,7 @@ class Dispatcher:
             app = self._gateway.apps.at_host(host)
             if app is not None:
                 request.session = await self._gateway.session_at(app, request)
+                self._take(request)
             elif (app := self._gateway.apps.at_path(path)) is not None:
                 await self._identify(request, path)
             if app is None or request.session is None:
