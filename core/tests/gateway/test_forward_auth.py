@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from bootstrap.paths import ROOT
-from openlakes_portal._settings.load import SettingsError, load
+from openlakes_portal._settings.errors import SettingsError
+from openlakes_portal._settings.load import load
 
 from .real import PORTAL_HOST, PUBLIC, SESSION, Answer, RealHouse, Seat, everything, real_house
 

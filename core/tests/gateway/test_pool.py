@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from openlakes_portal._gateway.pool import Pool, Timeouts
 from openlakes_portal._gateway.targets import parse_target
 from openlakes_portal._host.upstreams import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker
 from openlakes_portal.spi import PortalError, Unavailable, UpstreamError, UpstreamUnavailable
+from real_servers.certificate import self_signed
 
 from .upstream import OK, RawApp, Received, raw_app
 
@@ -288,3 +291,31 @@ async def test_an_app_that_fails_is_left_alone_and_found_again_by_one_try(app: R
         now += OPEN_SECONDS
         assert await ask(pool) == (200, b"ok")
         assert await asyncio.gather(*(ask(pool) for _ in range(20))) == [(200, b"ok")] * 20
+
+
+async def test_an_app_is_spoken_to_by_tls_where_its_certificate_is_trusted_for_its_name(tmp_path: Path) -> None:
+    certificate, pair = self_signed(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair)
+    async with raw_app(tls=context) as app:
+
+        def pool(host: str, trusted: Path | None) -> Pool:
+            target = parse_target(f"https://{host}:{app.port}")
+            return Pool("Acme", target, timeouts=QUICK, tls=ssl.create_default_context(cafile=trusted))
+
+        trusting = pool("127.0.0.1", certificate)
+        for _ in range(3):
+            assert await ask(trusting) == (200, b"ok")
+            assert await ask(trusting, "POST", b"x" * 1_000_000) == (200, b"ok")
+        assert app.connections == 1
+        seen = len(app.received)
+        for host, trusted in (("127.0.0.1", None), ("localhost", certificate)):
+            doubting = pool(host, trusted)
+            with pytest.raises(UpstreamError, match=f"no certificate that is trusted for {host}"):
+                await ask(doubting)
+            doubting.close()
+        assert len(app.received) == seen
+        trusting.close()
+        plain = Pool("Acme", parse_target(f"http://127.0.0.1:{app.port}"), timeouts=QUICK)
+        with pytest.raises(UpstreamUnavailable):
+            await ask(plain)

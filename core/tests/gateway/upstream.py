@@ -1,6 +1,7 @@
 """An app on a raw socket: it keeps every byte that it was sent, and answers what a test tells it to."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -84,10 +85,10 @@ class RawApp:
 
 
 @asynccontextmanager
-async def raw_app(port: int = 0) -> AsyncIterator[RawApp]:
+async def raw_app(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawApp]:
     """Running on loopback, at a free port unless one is named."""
     app = RawApp()
-    server = await asyncio.start_server(app.handle, "127.0.0.1", port, limit=2**20)
+    server = await asyncio.start_server(app.handle, "127.0.0.1", port, limit=2**20, ssl=tls)
     app.port = server.sockets[0].getsockname()[1]
     try:
         yield app
