@@ -15,6 +15,7 @@ from openlakes_portal._gateway import pages
 from openlakes_portal._gateway.apps import App
 from openlakes_portal._gateway.gateway import METHODS, Gateway
 from openlakes_portal._gateway.hand_over import OURS
+from openlakes_portal._http.peer import TrustedProxies
 from openlakes_portal._http.problems import MethodNotAllowed
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.response import Response
@@ -53,6 +54,7 @@ class ForwardAuth:
         self._gateway = gateway
         self._on = settings.forward_auth
         self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.trusted_addresses]
+        self._proxies = TrustedProxies(settings.trusted_addresses)
         self._portal_hosts = portal_hosts
 
     def original(self, asking: HttpRequest, host: str) -> HttpRequest:
@@ -63,20 +65,21 @@ class ForwardAuth:
         if not self._on or host in self._portal_hosts or self._gateway.apps.at_host(host) is not None:
             # At the public names it would tell a browser's own scripts what only the app may know.
             raise NotFound("There is nothing at this address.")
-        if not self._is_trusted(asking.address):
+        peer: str = (asking.scope.get("client") or ("?", 0))[0]
+        if not self._is_trusted(peer):
             raise NotAllowed("Only a trusted ingress asks here.", remedy="Name it in gateway.trusted_addresses.")
         if asking.scope["method"] != "GET":
             raise MethodNotAllowed(asking.scope["method"], ["GET"])
         said = _said(asking)
         path, _, query = said.target.partition("?")
-        address = _client(asking)
+        said_for = [value for name, value in asking.scope["headers"] if name == b"x-forwarded-for"]
         scope = {
             **asking.scope,
             "method": said.method,
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "client": (address, 0),
+            "client": (self._proxies.client(peer, said_for), 0),
             "openlakes.original": said,
         }
         return HttpRequest(scope, asking._receive, asking.id, 0, 0)
@@ -139,13 +142,3 @@ def _said(asking: HttpRequest) -> Original:
     if not target.startswith("/") or not readable:
         raise NotAllowed("The target that the ingress names is none.")
     return Original(method, host.lower(), target, plain)
-
-
-def _client(asking: HttpRequest) -> str:
-    """The browser's address: what the ingress itself has added to X-Forwarded-For, its last entry."""
-    said = asking.headers.getlist("x-forwarded-for")
-    last = said[-1].rpartition(",")[2].strip() if said else ""
-    try:
-        return str(ipaddress.ip_address(last))
-    except ValueError:
-        return asking.address

@@ -29,6 +29,7 @@ from openlakes_portal._http.call import EndpointRunner
 from openlakes_portal._http.denials import Denials
 from openlakes_portal._http.documents import API_DOCUMENTS, DOCUMENTS
 from openlakes_portal._http.limits import StreamCounter, TokenBuckets
+from openlakes_portal._http.peer import TrustedProxies
 from openlakes_portal._http.problems import (
     HeadersTooLarge,
     MethodNotAllowed,
@@ -61,6 +62,7 @@ class Dispatcher:
         self._gateway = gateway
         settings = portal.settings
         self._limits = settings.limits
+        self._proxies = TrustedProxies(settings.server.trusted_proxies)
         self._debug = settings.server.log_level == "debug"
         self._policy = HeaderPolicy(settings.server.public_url.startswith("https:"))
         self._hosts, self._origins = _own_hosts(settings.server.public_url, settings.server.allowed_hosts)
@@ -77,7 +79,8 @@ class Dispatcher:
         """Serve one request."""
         request_id = new_request_id()
         started = time.perf_counter()
-        request = HttpRequest(scope, receive, request_id, self._limits.body, self._limits.body_timeout)
+        limits = self._limits
+        request = HttpRequest(scope, receive, request_id, limits.body, limits.body_timeout, self._proxies)
         if scope["type"] == "websocket":
             await self._websocket(request, send)
             return
@@ -268,7 +271,9 @@ class Dispatcher:
     def _take(self, request: HttpRequest) -> None:
         """From the rate of who it is, or of the address."""
         if request.session is not None:
-            self.by_session.take(request.session.public_id)
+            session = request.session
+            # All tokens of an owner share one limit: making more of them gives no more.
+            self.by_session.take(f"tokens of {session.identity.key}" if session.by_token else session.public_id)
         else:
             self.by_address.take(request.address)
 
