@@ -21,6 +21,7 @@ from openlakes_portal._gateway.hand_over import APP_COOKIE, ENTER, OURS, START_C
 from openlakes_portal._gateway.identity import identity_headers
 from openlakes_portal._gateway.keeper import Keeper, Refused
 from openlakes_portal._gateway.request_headers import Forwarding, Header
+from openlakes_portal._gateway.turns import Turns
 from openlakes_portal._gateway.websocket import relay
 from openlakes_portal._host.context import refused
 from openlakes_portal._host.registry import may
@@ -50,6 +51,7 @@ class Gateway:
         self.apps = Apps(portal.registry.contributions, settings.server.public_url, settings.gateway.mode)
         self.hand_over = HandOver(portal.database, portal.keyring, settings.server.public_url.rstrip("/"))
         self.keeper = Keeper(portal.stopping)
+        self.turns = Turns()
         self._https = settings.server.public_url.startswith("https:")
 
     async def serve(self, app: App, request: HttpRequest, send: Send, answer: Answer) -> int:
@@ -165,6 +167,7 @@ class Gateway:
             with self.keeper.watch(self.holder(app, session)):
                 body = client.body() if has_body else None
                 async with (
+                    self.turns.of(f"{app.id} {session.principal.identity}"),
                     client.watching(),
                     app.pool.exchange(request.scope["method"], target, headers + framing, body) as received,
                 ):

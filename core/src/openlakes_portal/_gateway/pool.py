@@ -55,7 +55,7 @@ class Pool:
         name: str,
         target: Target,
         *,
-        limit: int = 128,
+        limit: int = 512,
         timeouts: Timeouts | None = None,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
