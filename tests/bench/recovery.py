@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 from core.tests.identity.portal import ADMINS, oidc_settings
-from core.tests.replicas.process import PUBLIC, Person, Replica, eventually
 from core.tests.replicas.test_two import sign_in
 
 from bench import databases
 from bench.figures import Figure, longest, median_of_pairs
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
 from real_servers.postgres import PostgresServer
+from replica_process import PUBLIC, Person, Replica, eventually
 
 COUNT = 10
 AWAY = 3.0

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import httpx
 from core.tests.identity.portal import ADMINS, oidc_settings
-from core.tests.replicas.process import PUBLIC, Person, Replica, eventually, replicas
 from core.tests.replicas.test_two import sign_in
 
 from bench import databases
 from bench.figures import Figure, longest
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
+from replica_process import PUBLIC, Person, Replica, eventually, replicas
 
 COUNT = 50
 ANALYSTS = "/data/analysts"

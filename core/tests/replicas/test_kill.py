@@ -14,8 +14,7 @@ import httpx
 import pytest
 
 from openlakes_portal._audit.export import verify_lines
-
-from .process import Person, Replica, eventually
+from replica_process import Person, Replica, eventually
 
 pytestmark = pytest.mark.slow
 

@@ -166,7 +166,9 @@ class Sessions:
 
     def cached(self, secret: str) -> tuple[bool, Session | None]:
         """Whether the cache knows this cookie, and the session: the path of a warm request, without an await."""
-        id_hash = secret_hash(secret)
+        return self._cached(secret_hash(secret))
+
+    def _cached(self, id_hash: str) -> tuple[bool, Session | None]:
         entry = self._cache.get(id_hash)
         if entry is None or time.monotonic() - entry[0] > self._believed():
             return False, None
@@ -189,10 +191,13 @@ class Sessions:
         """The session of a cookie, from the cache or the store; one look-up in flight a session."""
         if len(secret) > 128:
             return None
-        known, session = self.cached(secret)
+        return await self.resolve_hash(secret_hash(secret))
+
+    async def resolve_hash(self, id_hash: str) -> Session | None:
+        """The session of a cookie of which the hash is known: what an app's own cookie names."""
+        known, session = self._cached(id_hash)
         if known:
             return session
-        id_hash = secret_hash(secret)
         self._asked.add(id_hash)
         return await self._load_once(id_hash)
 

@@ -6,6 +6,7 @@ from openlakes_portal._builtin import permissions as may_do
 from openlakes_portal._builtin.access.pages import access_nav, access_pages
 from openlakes_portal._builtin.access.routes import access_routes
 from openlakes_portal._builtin.actions import Call, find_action, list_actions, run_action
+from openlakes_portal._builtin.apps import app_permission, site_apps, site_checks, site_exchangers
 from openlakes_portal._builtin.audit import audit_routes
 from openlakes_portal._builtin.blocks import page_view
 from openlakes_portal._builtin.plugins import plugin_views
@@ -36,9 +37,11 @@ from openlakes_portal.spi import (
     Page,
     Permission,
     PluginManifest,
+    PortalToken,
     Request,
     Route,
     SignedIn,
+    UpstreamApp,
     hookimpl,
 )
 
@@ -61,8 +64,18 @@ class CorePlugin:
 
     @hookimpl
     def register_permissions(self, context: Context[Any]) -> list[Permission]:
-        """Core's permissions."""
-        return list(may_do.ALL)
+        """Core's permissions, and one for each page of the site's own."""
+        return [*may_do.ALL, *(app_permission(app) for app in self._portal.settings.gateway.apps)]
+
+    @hookimpl
+    def register_apps(self, context: Context[Any]) -> list[UpstreamApp]:
+        """Pages of the site's own."""
+        return site_apps(self._portal.settings)
+
+    @hookimpl
+    def register_token_exchangers(self, context: Context[Any]) -> list[PortalToken]:
+        """Tokens for those pages."""
+        return site_exchangers(self._portal.settings)
 
     @hookimpl
     def register_pages(self, context: Context[Any]) -> list[Page]:
@@ -92,6 +105,7 @@ class CorePlugin:
         return [
             AuditEventType("core.session.started", "Somebody signed in"),
             AuditEventType("core.session.ended", "Somebody signed out"),
+            AuditEventType("core.app.opened", "Somebody opened an app"),
             AuditEventType("core.token.exchanged", "A job got a token of a service account for one of its platform"),
             AuditEventType("core.token.exchange-refused", "A token was not taken for one of a service account"),
             AuditEventType("core.access.denied", "Somebody was refused"),
@@ -110,7 +124,7 @@ class CorePlugin:
             await portal.database.ping()
             return HealthReport.healthy(kind=portal.database.url.get_backend_name())
 
-        return [HealthCheck("database", database, timeout=6.0, title="Portal database")]
+        return [HealthCheck("database", database, timeout=6.0, title="Portal database"), *site_checks(portal.settings)]
 
     @hookimpl
     def register_routes(self, context: Context[Any]) -> list[Route]:

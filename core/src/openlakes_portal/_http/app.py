@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from openlakes_portal._gateway.gateway import Gateway
 from openlakes_portal._host.portal import BootFailed, Portal
 from openlakes_portal._http.dispatcher import Dispatcher
 from openlakes_portal._http.documents import Documents
@@ -34,6 +35,7 @@ class Application:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
         self._dispatcher: ASGIApp | None = None
+        self._gateway: Gateway | None = None
         self._rates: SharedRates | None = None
         self._end_tracing: Callable[[], None] = lambda: None
 
@@ -51,8 +53,9 @@ class Application:
         """Start the portal and open the door."""
         await self.portal.start()
         wrap, self._end_tracing = _tracing(self.portal.loaded)
-        documents = Documents(self.portal)
-        dispatcher = Dispatcher(self.portal, documents.app)
+        self._gateway = Gateway(self.portal)
+        documents = Documents(self.portal, self._gateway)
+        dispatcher = Dispatcher(self.portal, documents.app, self._gateway)
         limits = {"session": dispatcher.by_session, "address": dispatcher.by_address, **documents.rates}
         self._rates = SharedRates(self.portal.database, limits)
         self._rates.start()
@@ -65,6 +68,8 @@ class Application:
         """Close the door's streams and stop the portal."""
         if self._rates is not None:
             await self._rates.stop()
+        if self._gateway is not None:
+            self._gateway.close()
         await self.portal.stop()
         self._end_tracing()
 

@@ -1,7 +1,7 @@
 """The door: a raw ASGI application in front of everything.
 
-In order: host, limits, canonical path, then gateway (apps; see the roadmap) | routes of the registry and streams |
-Starlette for documents and files. Who may is decided here, once, for every route alike; there is no other way in.
+In order: host, limits, canonical path, then gateway (apps) | routes of the registry and streams | Starlette for
+documents and files. Who may is decided here, once, for every route alike; there is no other way in.
 """
 
 import asyncio
@@ -11,11 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openlakes_portal._auth.guard import SAFE_METHODS, check_csrf, check_media_type, check_origin, origin_of
 from openlakes_portal._auth.personas import is_loopback
 from openlakes_portal._auth.sessions import Session
+from openlakes_portal._gateway import forward_auth
+from openlakes_portal._gateway.apps import App
+from openlakes_portal._gateway.client import ClientGone
+from openlakes_portal._gateway.gateway import Gateway
 from openlakes_portal._host.context import refused
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
@@ -38,6 +42,7 @@ from openlakes_portal._http.request_id import new_request_id
 from openlakes_portal._http.response import Answer, EventsResponse, HeaderPolicy, Response, StreamResponse
 from openlakes_portal._http.routing import BoundAsgi, BoundRoute, canonical_path, resource_in
 from openlakes_portal._http.sse import OpenStreams, until_refused
+from openlakes_portal._settings.model import ServerSettings
 from openlakes_portal.spi import Access, NotAllowed, NotFound, NotSignedIn, Permission, PortalError, Public, Unavailable
 
 log = structlog.get_logger("http")
@@ -49,11 +54,12 @@ LOOPBACK_HOST = re.compile(r"^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,
 
 
 class Dispatcher:
-    """ASGI 3: http, websocket (none yet: closed) and lifespan (the application's own)."""
+    """ASGI 3: http, websocket (apps' only) and lifespan (the application's own)."""
 
-    def __init__(self, portal: Portal, documents: ASGIApp) -> None:
+    def __init__(self, portal: Portal, documents: ASGIApp, gateway: Gateway) -> None:
         self._portal = portal
         self._documents = documents
+        self._gateway = gateway
         settings = portal.settings
         self._limits = settings.limits
         self._proxies = TrustedProxies(settings.server.trusted_proxies)
@@ -67,22 +73,35 @@ class Dispatcher:
         self._events = OpenStreams(portal.stopping)
         self._runner = EndpointRunner(portal)
         self._denials = Denials(portal)
+        self._forward_auth = forward_auth.ForwardAuth(portal, gateway, self._hosts - _internal(settings.server))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
         request_id = new_request_id()
         started = time.perf_counter()
         limits = self._limits
         request = HttpRequest(scope, receive, request_id, limits.body, limits.body_timeout, self._proxies)
+        if scope["type"] == "websocket":
+            await self._websocket(request, send)
+            return
         sender = _Sender(send, self._policy, request_id, head=scope["method"] == "HEAD")
+        app: App | None = None
         try:
-            answer = await self._serve(request, sender)
+            app = self._gateway.apps.at_host(self._check_head(request))
+            answer = await (self._serve(request, sender) if app is None else self._app(app, request, sender))
         except PortalError as error:
-            answer = problem(error, request_id, await self._denials.of(request, error))
+            if sender.forwarded:
+                raise  # in the middle of an app's answer: the connection is cut, which says that it is not whole
+            app = app or self._app_below(request)
+            if app is not None:
+                answer = self._gateway.failure(app, request, error)
+            else:
+                answer = problem(error, request_id, await self._denials.of(request, error))
             await self._record_denial(request, error)
+        except ClientGone:
+            answer = None
+            if sender.forwarded:
+                raise
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -95,11 +114,16 @@ class Dispatcher:
     async def _serve(self, request: HttpRequest, sender: "_Sender") -> Answer | None:
         scope = request.scope
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        self._check_head(request)
         path = canonical_path(scope.get("raw_path") or scope["path"].encode())
-        if scope["method"] not in METHODS:
+        app = self._gateway.apps.at_path(path)
+        if scope["method"] not in METHODS and app is None:
             raise MethodNotAllowed(scope["method"], self._methods(path))
+        if path == forward_auth.PATH:
+            return await self._authorise_for_ingress(request)
         await self._identify(request, path)
+        if app is not None:
+            await self._gateway.serve_below(app, request, sender.forward, sender.send)
+            return None
         asgi = self._asgi(path)
         if asgi is not None:
             self._authorise(request, asgi.route.access)
@@ -132,6 +156,56 @@ class Dispatcher:
             return None
         return answer
 
+    async def _app(self, app: App, request: HttpRequest, sender: "_Sender") -> None:
+        """A request at an app's own host."""
+        request.session = await self._gateway.session_at(app, request)
+        self._take(request)
+        await self._gateway.serve(app, request, sender.forward, sender.send)
+
+    async def _authorise_for_ingress(self, request: HttpRequest) -> Response:
+        """What an ingress is to do with a request that it describes."""
+        request.template = forward_auth.PATH
+        original = self._forward_auth.original(request, (request.headers.get("host") or "").lower())
+        app: App | None = None
+        try:
+            app, session = await self._forward_auth.session(original)
+            original.session = request.session = session
+            self._take(original)
+            return await self._forward_auth.answer(app, original, session)
+        except PortalError as error:
+            answer = self._forward_auth.failure(app, original, error)
+            if answer is None:
+                raise
+            await self._record_denial(original, error)
+            return answer
+
+    def _app_below(self, request: HttpRequest) -> App | None:
+        """The app that a request is for by its path (path mode)."""
+        try:
+            return self._gateway.apps.at_path(canonical_path(request.scope.get("raw_path") or b"/"))
+        except PortalError:
+            return None
+
+    async def _websocket(self, request: HttpRequest, send: Send) -> None:
+        """A WebSocket of an app, at its host or below its path. There is no other; what is refused is 403."""
+        try:
+            host = self._check_head(request)
+            path = canonical_path(request.scope.get("raw_path") or request.scope["path"].encode())
+            app = self._gateway.apps.at_host(host)
+            if app is not None:
+                request.session = await self._gateway.session_at(app, request)
+                self._take(request)
+            elif (app := self._gateway.apps.at_path(path)) is not None:
+                await self._identify(request, path)
+            if app is None or request.session is None:
+                raise NotSignedIn("There is no such WebSocket, or nobody is signed in.")
+            with self.streams.hold(request.session.principal.identity):
+                await self._gateway.websocket(app, request, send)
+        except PortalError as error:
+            log.info("websocket refused", path=request.scope["path"][:200], reason=error.detail)
+            await self._record_denial(request, error)
+            await send({"type": "websocket.close", "code": 1008 if error.status < 500 else 1011})
+
     def _methods(self, path: str) -> list[str]:
         """What a path answers."""
         named = [document.method for document in DOCUMENTS if document.path == path]
@@ -155,7 +229,8 @@ class Dispatcher:
                 return bound
         return None
 
-    def _check_head(self, request: HttpRequest) -> None:
+    def _check_head(self, request: HttpRequest) -> str:
+        """The host that the request is for: ours, or an app's."""
         headers = request.scope["headers"]
         if len(headers) > self._limits.header_count:
             raise HeadersTooLarge(f"More than {self._limits.header_count} headers.")
@@ -167,10 +242,10 @@ class Dispatcher:
         if size > self._limits.header_bytes:
             raise HeadersTooLarge(f"More than {self._limits.header_bytes} bytes of headers.")
         host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
-        if host in self._hosts:
-            return
+        if host in self._hosts or self._gateway.apps.at_host(host) is not None:
+            return host
         if self._loopback and LOOPBACK_HOST.match(host):
-            return
+            return host
         raise MisdirectedRequest(
             "This server does not answer for that host.", remedy="Use server.public_url, or add server.allowed_hosts."
         )
@@ -191,6 +266,10 @@ class Dispatcher:
         if request.session is not None:
             decisions = self._portal.decisions
             request.session = decisions.known(request.session) or await decisions.applied(request.session)
+        self._take(request)
+
+    def _take(self, request: HttpRequest) -> None:
+        """From the rate of who it is, or of the address."""
         if request.session is not None:
             session = request.session
             # All tokens of an owner share one limit: making more of them gives no more.
@@ -265,6 +344,14 @@ class _Sender:
         self._request_id = request_id
         self._head = head
         self.status = 499
+        self.forwarded = False
+        """Whether an app's own answer has begun: then nothing of ours can be said any more."""
+
+    async def forward(self, message: Message) -> None:
+        """A message of an app's answer, whose headers the gateway has made."""
+        if message["type"] == "http.response.start":
+            self.status, self.forwarded = message["status"], True
+        await self._send(message)
 
     async def send(self, answer: Answer) -> None:
         """A whole answer."""
@@ -335,6 +422,11 @@ class _Sender:
         elif message["type"] == "http.response.body" and self._head:
             message = {**message, "body": b""}
         await self._send(message)
+
+
+def _internal(server: ServerSettings) -> frozenset[str]:
+    """Names by which an ingress may reach the portal, and no browser does."""
+    return frozenset(host.lower() for host in server.allowed_hosts) - _own_hosts(server.public_url, ())[0]
 
 
 def _own_hosts(public_url: str, more: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:

@@ -8,26 +8,39 @@ import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from pydantic_core import to_json
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route, Router
 
+from openlakes_portal._gateway import forward_auth
+from openlakes_portal._gateway.gateway import Gateway, enter_address
+from openlakes_portal._gateway.hand_over import PORTAL_PATH
+from openlakes_portal._host.context import refused
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
 from openlakes_portal._http import metrics, token_exchange
 from openlakes_portal._http.bootstrap import bootstrap, session_view
 from openlakes_portal._http.openapi import build_openapi
-from openlakes_portal._http.problems import MethodNotAllowed
+from openlakes_portal._http.problems import MethodNotAllowed, problem
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.shell import Shell
 from openlakes_portal._http.sign_in import SignInDocuments
-from openlakes_portal.spi import NotAllowed, NotSignedIn, Public, SignedIn, Unavailable
+from openlakes_portal.spi import NotAllowed, NotFound, NotSignedIn, Public, SignedIn, Unavailable
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 API_DOCUMENTS = frozenset(
-    {"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json", token_exchange.PATH}
+    {
+        "/api/live",
+        "/api/ready",
+        "/api/session",
+        "/api/bootstrap",
+        "/api/openapi.json",
+        token_exchange.PATH,
+        forward_auth.PATH,
+    }
 )
 
 
@@ -57,6 +70,16 @@ DOCUMENTS = (
         Public("the token in it is the provider's own"),
         (200, 400, 404),
     ),
+    Document(
+        "GET", PORTAL_PATH, "On to an app, as who is signed in", Public("who is not is sent to sign in"), (303, 400)
+    ),
+    Document(
+        "GET",
+        forward_auth.PATH,
+        "May this request pass? Asked by a trusted ingress",
+        Public("a trusted ingress asks, about the request of who is signed in at the app"),
+        (200, 303, 401, 403, 404),
+    ),
     Document("POST", "/auth/demo", "Sign in as a persona of the demo", Public("it is a sign-in"), (200, 404, 422)),
     Document(
         "POST",
@@ -77,8 +100,9 @@ Handler = Callable[[HttpRequest], Awaitable[StarletteResponse]]
 class Documents:
     """The Starlette application behind the dispatcher."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, gateway: Gateway) -> None:
         self._portal = portal
+        self._gateway = gateway
         self._shell = Shell(portal)
         signing = SignInDocuments(portal, self._shell)
         exchanging = token_exchange.TokenExchangeDocument(portal)
@@ -94,6 +118,7 @@ class Documents:
             ("GET", "/auth/login", signing.login),
             ("GET", "/auth/callback", signing.callback),
             ("POST", "/auth/demo", signing.demo),
+            ("GET", PORTAL_PATH, self._open_app),
             ("POST", "/auth/logout", signing.logout),
             ("POST", "/auth/backchannel-logout", signing.back_channel_logout),
             ("POST", token_exchange.PATH, exchanging.exchange),
@@ -105,6 +130,24 @@ class Documents:
         routes.append(Route("/plugins/{rest:path}", _endpoint("GET", self._shell.plugin_asset), methods=METHODS))
         routes.append(Route("/{path:path}", _endpoint("GET", self._shell.page), methods=METHODS))
         self.app = Router(routes, redirect_slashes=False)
+
+    async def _open_app(self, request: HttpRequest) -> StarletteResponse:
+        """A browser came from an app's host: it is sent back with a code, or to sign in first."""
+        app_id, state = request.query("app"), request.query("state")
+        app = self._gateway.apps.all.get(app_id)
+        if app is None or not self._gateway.apps.host_mode:
+            raise NotFound("There is no such app.")
+        headers = {"referrer-policy": "no-referrer", "cache-control": "no-store"}
+        if request.session is None:
+            here = f"{PORTAL_PATH}?{request.scope['query_string'].decode('latin-1')}"
+            return StarletteResponse(
+                status_code=303, headers={**headers, "location": f"/auth/login?next={quote(here, safe='')}"}
+            )
+        if not may(request.session.principal, app.access):
+            error = refused(app.access)
+            return self._shell.document(error.status, problem(error, request.id).body.decode())
+        code = self._gateway.hand_over.code(app.id, request.session, state, request.query("next", default="/"))
+        return StarletteResponse(status_code=303, headers={**headers, "location": enter_address(app, code)})
 
     async def _live(self, request: HttpRequest) -> StarletteResponse:
         return _json({"status": "live"})

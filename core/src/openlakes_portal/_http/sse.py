@@ -148,7 +148,7 @@ class OpenStreams:
         held = list(by_holder.values())
         for start in range(0, len(held), SLICE):
             part = held[start : start + SLICE]
-            answers = await asyncio.gather(*(_allows(streams[0].holder) for streams in part))
+            answers = await asyncio.gather(*(allows(streams[0].holder) for streams in part))
             for streams, allowed in zip(part, answers, strict=True):
                 if not allowed:
                     for stream in streams:
@@ -164,7 +164,7 @@ class OpenStreams:
                 speaking.add_done_callback(self._speaking.discard)
 
 
-async def _allows(holder: Holder | None) -> bool:
+async def allows(holder: Holder | None) -> bool:
     """What cannot be asked is not allowed: the client connects again, and is asked who it is."""
     if holder is None:
         return True
@@ -179,7 +179,7 @@ async def until_refused(holder: Holder | None) -> None:
     """Returns once the holder of a stream may not have it any more; never where nobody holds it."""
     while True:
         await asyncio.sleep(CHECK_SESSION)
-        if not await _allows(holder):
+        if not await allows(holder):
             return
 
 

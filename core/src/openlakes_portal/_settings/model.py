@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_val
 from openlakes_portal._rbac.resources import check_filter
 from openlakes_portal._settings.issuer import IssuerSettings
 from openlakes_portal._settings.section import Section
+from openlakes_portal._settings.site_apps import SiteApp
 from openlakes_portal._settings.token_exchange import Algorithm, TokenExchangeSettings
 
 
@@ -199,8 +200,16 @@ class GatewaySettings(Section):
 
     mode: Literal["host", "path"] = Field("host", description="A host name for each app, or /apps/<app>/")
     forward_auth: bool = Field(False, description="Answer forward-auth calls of a trusted ingress")
-    trusted_addresses: tuple[str, ...] = Field((), description="Addresses of that ingress")
-    apps: tuple[dict[str, Any], ...] = Field((), description="A site's own web pages as apps")
+    trusted_addresses: tuple[str, ...] = Field((), description="Addresses or networks of that ingress")
+    apps: tuple[SiteApp, ...] = Field((), description="A site's own web pages as apps, without a plugin")
+
+    @field_validator("trusted_addresses")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if ipaddress.ip_network(text, strict=False).prefixlen == 0:
+                raise ValueError(f"{text} is everybody: name the ingress")
+        return value
 
 
 class AuditSettings(Section):
