@@ -1,6 +1,6 @@
 # Each target does its own set-up, once. See `make help`.
 PYTHON ?= python3
-export PORT DATA LITE
+export PORT DATA LITE ONLY
 
 .DEFAULT_GOAL := help
 .PHONY: demo test test-fast bench soak lint lock docs setup help
@@ -11,7 +11,7 @@ test: ## all tests, the fast ones first; installs what they need
 	@$(PYTHON) tools/run.py test
 test-fast: ## the inner loop: without browser, real servers and slow tests
 	@$(PYTHON) tools/run.py test-fast
-bench: ## measure against the goals of docs/
+bench: ## measure against the goals of docs/ [ONLY="sessions audit": these benches]
 	@$(PYTHON) tools/run.py bench
 soak: ## a long run under load that looks for leaks
 	@$(PYTHON) tools/run.py soak

@@ -32,6 +32,7 @@ def test_there_are_plugins_to_speak_of() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it runs all the fast tests of everything else
 @pytest.mark.parametrize("plugin", HERE.plugins, ids=lambda folder: folder.name)
 def test_without_a_plugin_the_rest_is_green(plugin: Path, tmp_path: Path) -> None:
     rest = copies.copy_checkout(tmp_path / "checkout", *REPOSITORY)

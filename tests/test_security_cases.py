@@ -12,11 +12,12 @@ TABLE = ROOT / "docs" / "contributing" / "security-cases.md"
 ASKED_FOR = {
     *(f"A{n}" for n in range(1, 11)),
     *(f"B{n}" for n in range(11, 20)),
+    *(f"C{n}" for n in range(20, 28)),
     *(f"D{n}" for n in range(28, 36)),
     *(f"E{n}" for n in range(36, 42)),
     *(f"J{n}" for n in range(64, 67)),
     *(f"L{n}" for n in range(72, 77)),
-    *("M77", "M79", "M80", "N82", "N83", "N84"),
+    *("M77", "M78", "M79", "M80", "N82", "N83", "N84"),
 }
 ROW = re.compile(r"^\| ([A-N]\d+) \| (.+?) \| (.+) \| (both|none) \|$", re.MULTILINE)
 

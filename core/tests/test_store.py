@@ -282,3 +282,30 @@ async def test_a_locked_database_is_503_in_bounded_time(tmp_path: Path) -> None:
         pass
     await holder.close()
     await other.close()
+
+
+async def test_writers_of_one_process_have_their_turn_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    database = Database(database_url(None, tmp_path))
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE turns (number INTEGER)"))
+    began: list[int] = []
+
+    async def write(number: int) -> None:
+        async with database.write() as connection:
+            began.append(number)
+            await connection.execute(text("INSERT INTO turns VALUES (:number)"), {"number": number})
+
+    await asyncio.gather(*(write(number) for number in range(40)))
+    assert began == [*range(40)]
+    await database.close()
+
+
+async def test_a_writer_that_is_not_done_is_waited_for_in_bounded_time(tmp_path: Path) -> None:
+    database = Database(database_url(None, tmp_path), busy_timeout=0.2)
+    async with database.write():
+        with pytest.raises(Unavailable):
+            async with database.write():
+                raise AssertionError("two writers at once")
+    async with database.write() as connection:  # the one that gave up holds nothing
+        assert (await connection.execute(text("SELECT 1"))).scalar() == 1
+    await database.close()

@@ -1,41 +1,21 @@
-"""`python -m bench`: every goal that applies to what is built, its figure, its yardstick, whether it is reached."""
+"""`python -m bench [name ...]`: every goal that applies to what is built, its figure, its yardstick, whether it is
+reached; or only those of the benches that are named.
+"""
 
-import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from bench import servers, streams
+from bench import audit, recovery, revocation, servers, sessions, sign_ins, streams
+from bench.figures import ROUNDS, Figure, median_of, median_of_pairs
 
-ROUNDS = 5
 HERE = Path(__file__).parent.parent.parent
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One goal as measured."""
-
-    goal: str
-    what: str
-    ratio: float
-    bound: float
-    at_least: bool
-
-    def __str__(self) -> str:
-        reached = self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
-        sign = ">=" if self.at_least else "<="
-        return f"{self.goal:4} {self.what:66} {self.ratio:8.2f} {sign} {self.bound:<6g} {'yes' if reached else 'NO'}"
-
-
-def median_of(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
-    """The median of some rounds."""
-    return statistics.median(measure() for _ in range(rounds))
 
 
 def p5(folder: Path) -> Iterator[Figure]:
@@ -57,11 +37,6 @@ def p5(folder: Path) -> Iterator[Figure]:
         ]
     yield Figure("P5", "API route / raw ASGI, requests a second", median_of_pairs(rounds, 1, 0), 0.4, True)
     yield Figure("P5", "cost of a request with 200 routes / with one", median_of_pairs(rounds, 1, 2), 1.2, False)
-
-
-def median_of_pairs(rounds: Sequence[tuple[float, ...]], upper: int, lower: int) -> float:
-    """The median of the ratios of each round, so that a drift of the machine falls out."""
-    return statistics.median(r[upper] / r[lower] for r in rounds)
 
 
 YARDSTICK = (
@@ -133,17 +108,49 @@ def p11() -> Iterator[Figure]:
     yield Figure("P11", "first load of the console, kB brotli", size, 250, False)
 
 
-def main() -> int:
-    """Measure everything; the exit status says whether all could be measured, not whether all goals are reached."""
-    with tempfile.TemporaryDirectory(prefix="openlakes-bench-") as name:
-        folder = Path(name)
-        for figure in itertools.chain(p5(folder), p8(folder), p9(folder), p11()):
-            print(figure, flush=True)
-    plugin_benches = sorted(HERE.glob("plugins/*/benches/*.py"))
-    for bench in plugin_benches:
+def p6() -> Iterator[Figure]:
+    """The benches of plugins print their own figures."""
+    for bench in sorted(HERE.glob("plugins/*/benches/*.py")):
         subprocess.run([sys.executable, str(bench)], check=True)
+    yield from ()
+
+
+BENCHES: dict[str, Callable[[Path], Iterator[Figure]]] = {
+    "requests": p5,
+    "streams": p8,
+    "start": p9,
+    "console": lambda _: p11(),
+    "sessions": sessions.measure,
+    "revocation": revocation.measure,
+    "recovery": recovery.measure,
+    "audit": audit.measure,
+    "sign-ins": sign_ins.measure,
+    "plugins": lambda _: p6(),
+}
+
+
+def use_bytecode() -> None:
+    """Servers start as they do where they are installed, also where Python is told to keep no bytecode: compiling
+    costs more than the rest of a start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HERE / "build" / "bytecode"))
+
+
+def main(names: Sequence[str]) -> int:
+    """Measure these, or everything. The exit status says whether all could be measured, not whether all goals are
+    reached."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"There is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}.", file=sys.stderr)
+        return 2
+    use_bytecode()
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before it begins", flush=True)
+    for name in names or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="openlakes-bench-") as folder:
+            for figure in BENCHES[name](Path(folder)):
+                print(figure, flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,59 +1,22 @@
 """Servers that are measured, each a process of its own, and the load that is put on them."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-RAW = """
-import asyncio
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    if scope["path"] == "/ticks":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-        while True:
-            await send({"type": "http.response.body", "body": b'data: {"n": 1}\\n\\n', "more_body": True})
-            await asyncio.sleep(1)
-    body = b'{"items":[{"id":"1","name":"one"}],"next_cursor":null}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-"""
+from bench.sources import PLUGIN, RAW, STARLETTE
+from openlakes_portal._settings.load import merge
 
-PLUGIN = """
-import asyncio
-from openlakes_portal.spi import *
-from openlakes_portal.spi import hookimpl
-READ = Permission("{id}:thing:read", "See things", roles=("viewer",))
-@hookimpl
-def plugin_manifest():
-    return PluginManifest(id="{id}", title="{id}", contract="1.0")
-@hookimpl
-def register_permissions(context):
-    return [READ]
-@hookimpl
-def register_routes(context):
-    async def things(request: Request) -> dict[str, object]:
-        return {{"items": [{{"id": "1", "name": "one"}}], "next_cursor": None}}
-    async def ticking():
-        while True:
-            yield Event({{"n": 1}})
-            await asyncio.sleep(1)
-    async def ticks(request: Request) -> Events:
-        return Events(ticking())
-    found = [Route("GET", f"things{{n}}", things, access=READ) for n in range({routes})]
-    return [*found, Route("GET", "ticks", ticks, access=READ, produces=("text/event-stream",))]
-"""
+Ask = bytes | Callable[[], bytes]
+"""A request, or what makes one request after the other."""
 
 
 def free_port() -> int:
@@ -64,13 +27,13 @@ def free_port() -> int:
         return port
 
 
-def site(folder: Path, plugins: Mapping[str, int]) -> Path:
-    """A folder of installed plugins, each with so many routes."""
+def site(folder: Path, plugins: Mapping[str, int], prelude: str = "") -> Path:
+    """A folder of installed plugins, each with so many routes, and what their modules do first."""
     for plugin, routes in plugins.items():
         module = plugin.replace("-", "_")
         info = folder / f"{module}-1.0.dist-info"
         info.mkdir(parents=True)
-        (folder / f"{module}.py").write_text(PLUGIN.format(id=plugin, routes=routes))
+        (folder / f"{module}.py").write_text(PLUGIN.format(id=plugin, routes=routes, prelude=prelude))
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {plugin}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[openlakes_portal.plugins]\n{plugin} = {module}\n")
     return folder
@@ -88,6 +51,11 @@ class Running:
         """A GET as bytes."""
         head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
         return (head + (f"Cookie: {cookie}\r\n" if cookie else "") + "\r\n").encode()
+
+    def mutation(self, path: str, cookie: str, csrf: str, body: str = "") -> bytes:
+        """A POST of JSON as bytes."""
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nCookie: {cookie}\r\nX-CSRF-Token: {csrf}\r\n"
+        return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
     def sign_in(self, persona: str) -> str:
         """The cookie of a new session."""
@@ -134,26 +102,27 @@ def _answers(running: Running, path: str) -> bool:
 
 
 @contextmanager
-def portal(folder: Path, plugins: Mapping[str, int]) -> Iterator[Running]:
-    """`openlakes serve` with these plugins and no others of the environment's."""
-    import json
-
+def portal(
+    folder: Path, plugins: Mapping[str, int], settings: Mapping[str, Any] | None = None, prelude: str = ""
+) -> Iterator[Running]:
+    """`openlakes serve` with these plugins and no others of the environment's; in demo mode unless `settings` say
+    otherwise."""
     port = free_port()
-    settings = {
+    fixed: dict[str, Any] = {
         "auth": {"mode": "demo"},
         "server": {
-            "public_url": f"http://openlakes.localhost:{port}",
+            "public_url": f"http://localhost:{port}",
             "port": port,
             "data_dir": str(folder / "data"),
             "log_level": "warning",
         },
-        "limits": {"streams": 10**5, "rate": 1e6, "burst": 10**6, "anonymous_burst": 10**6},
+        "limits": {"streams": 10**5, "rate": 1e6, "burst": 10**6, "anonymous_burst": 10**6, "sign_in": 10**6},
     }
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.json"
-    file.write_text(json.dumps(settings))
+    file.write_text(json.dumps(merge(fixed, settings or {})))
     command = [sys.executable, "-m", "openlakes_portal.cli", "serve", "--config", str(file)]
-    env = {"PYTHONPATH": str(site(folder / "site", plugins))} if plugins else {}
+    env = {"PYTHONPATH": str(site(folder / "site", plugins, prelude))} if plugins else {}
     with started(command, port, "/api/ready", env) as running:
         yield running
 
@@ -169,14 +138,6 @@ def raw(folder: Path) -> Iterator[Running]:
         yield running
 
 
-STARLETTE = """
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("x"))])
-"""
-
-
 def starlette_start(folder: Path) -> float:
     """Seconds from the start of a bare Starlette application to its first answer."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,14 +148,15 @@ def starlette_start(folder: Path) -> float:
         return running.ready_after
 
 
-def load(running: Running, request: bytes, seconds: float = 2.0, connections: int = 8) -> float:
+def load(running: Running, ask: Ask, seconds: float = 2.0, connections: int = 8) -> float:
     """Requests answered a second, over keep-alive connections, each with one request in flight."""
     import selectors
 
+    request = ask if callable(ask) else lambda: ask
     selector = selectors.DefaultSelector()
     sockets = [socket.create_connection(("127.0.0.1", running.port), timeout=10) for _ in range(connections)]
     for each in sockets:
-        each.sendall(request)
+        each.sendall(request())
         selector.register(each, selectors.EVENT_READ)
     answered, begin = 0, time.perf_counter()
     while time.perf_counter() - begin < seconds:
@@ -202,10 +164,10 @@ def load(running: Running, request: bytes, seconds: float = 2.0, connections: in
             connection = key.fileobj
             assert isinstance(connection, socket.socket)
             answer = connection.recv(65536)
-            if not answer.startswith(b"HTTP/1.1 200"):
+            if not answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")):
                 raise RuntimeError(f"not answered with 200: {answer[:300]!r}")
             answered += 1
-            connection.sendall(request)
+            connection.sendall(request())
     elapsed = time.perf_counter() - begin
     for each in sockets:
         each.close()

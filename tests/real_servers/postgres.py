@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,29 @@ UNPRIVILEGED = "nobody"
 OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
-    """A running PostgreSQL; databases are made as they are asked for."""
+    """A running PostgreSQL; databases are made as they are asked for. It can be stopped and started again."""
 
     binaries: Path
     port: int
     password: str
-    process: child.Child
+    command: list[str | Path]
+    folder: Path
+    account: str | None
+    process: child.Child | None = None
+
+    def start(self) -> None:
+        """Run it, and wait until it answers."""
+        process = child.start(self.command, self.folder / "server.log", self.account, cwd=self.folder)
+        self.process = process
+        process.wait_until(lambda: _answers(self), seconds=60)
+
+    def stop(self) -> None:
+        """A fast shutdown: whoever is connected is disconnected."""
+        if self.process is not None:
+            self.process.stop(signal.SIGINT)
+            self.process = None
 
     def url(self, database: str = "postgres") -> str:
         """Address of a database, as `database.url` takes it."""
@@ -59,8 +74,8 @@ class PostgresServer:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[PostgresServer]:
-    """A PostgreSQL whose data lie in `folder`."""
+def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
+    """A PostgreSQL whose data lie in `folder`; `settings` stand before those that make tests fast."""
     account = UNPRIVILEGED if os.geteuid() == 0 else None
     binaries = _binaries(folder, account)
     data, password, secret = folder / "data", secrets.token_hex(16), folder / "password"
@@ -69,15 +84,15 @@ def running(folder: Path) -> Iterator[PostgresServer]:
     _give(folder, account)
     _initialise(binaries, data, secret, account)
     port = child.free_port()
-    options = [word for key, value in OPTIONS.items() for word in ("-c", f"{key}={value}")]
+    options = [word for key, value in {**OPTIONS, **(settings or {})}.items() for word in ("-c", f"{key}={value}")]
     options += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-p", str(port)]
-    process = child.start([binaries / "postgres", "-D", data, *options], folder / "server.log", account, cwd=folder)
-    server = PostgresServer(binaries, port, password, process)
+    command: list[str | Path] = [binaries / "postgres", "-D", data, *options]
+    server = PostgresServer(binaries, port, password, command, folder, account)
     try:
-        process.wait_until(lambda: _answers(server), seconds=60)
+        server.start()
         yield server
     finally:
-        process.stop(signal.SIGINT)
+        server.stop()
 
 
 def _initialise(binaries: Path, data: Path, secret: Path, account: str | None) -> None:

@@ -17,8 +17,9 @@ HOURS = 3
 def main() -> int:
     """Run them; the exit status is pytest's."""
     environment = {"OPENLAKES_KILL_ROUNDS": ROUNDS, "OPENLAKES_KILL_ANSWERS": ANSWERS, **os.environ}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode")}
     test = ROOT / "core" / "tests" / "replicas" / "test_kill.py"
-    command = [sys.executable, "-m", "pytest", "-v", f"--timeout={HOURS * 3600}", "--durations=0", str(test)]
+    command = [sys.executable, "-m", "pytest", "-v", "-rP", f"--timeout={HOURS * 3600}", "--durations=0", str(test)]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text, update
 
 from openlakes_portal._auth.token_text import LETTERS, is_token, new_token
 from openlakes_portal._store.clock import now
-from openlakes_portal._store.identity_tables import api_tokens
+from openlakes_portal._store.identity_tables import api_tokens, people
 from openlakes_portal.testing import PortalUnderTest, SignedIn, portal_for
 
 AUDIT, SETTINGS = "core:audit:read", "core:setting:read"
@@ -143,6 +143,44 @@ async def test_an_expired_token_is_refused(house: PortalUnderTest) -> None:
         await connection.execute(past)
     house.app.portal.api_tokens._cache.clear()
     assert (await ask(house, made["token"], "/api/audit")).status_code == 401
+
+
+@pytest.mark.parametrize(("days", "status"), [(29, 200), (31, 401)])
+async def test_a_token_of_somebody_who_has_not_been_here_for_long_is_refused(
+    house: PortalUnderTest, days: int, status: int
+) -> None:
+    """Whoever leaves the company is disabled at the provider, which tells nobody: their tokens must not go on."""
+    admin = house.signed_in("platform-admin")
+    token = (await make(admin, AUDIT, days=60))["token"]
+    async with house.app.portal.database.write() as connection:
+        await connection.execute(update(people).values(last_seen_at=now() - timedelta(days=days)))
+    assert (await ask(house, token, "/api/audit")).status_code == status
+    assert (await house.new_session("platform-admin").get("/api/session")).status_code == 200
+    house.app.portal.api_tokens._cache.clear()  # in two seconds by itself
+    assert (await ask(house, token, "/api/audit")).status_code == 200, "a sign-in makes it count again"
+
+
+async def test_more_tokens_give_nobody_a_higher_rate(tmp_path: Path) -> None:
+    settings = {"limits": {"rate": 1, "burst": 10}}
+    async with portal_for(tmp_path / "a", settings, []) as house:
+        tokens = [(await make(house.new_session("platform-admin"), AUDIT))["token"] for _ in range(3)]
+        statuses = [(await ask(house, token, "/api/audit")).status_code for _ in range(8) for token in tokens]
+    assert statuses.count(200) <= 12
+    assert statuses.count(429) >= 12
+
+
+async def test_tokens_that_are_over_leave_the_database_after_a_month(house: PortalUnderTest) -> None:
+    admin = house.signed_in("platform-admin")
+    for name in ("old", "revoked", "fresh"):
+        made = await make(admin, AUDIT)
+        values = {"name": name}
+        past = now() - timedelta(days=31)
+        ended: dict[str, Any] = {"old": {"expires_at": past}, "revoked": {"revoked_at": past}}.get(name, {})
+        async with house.app.portal.database.write() as connection:
+            mine = api_tokens.c.id == made["id"]
+            await connection.execute(update(api_tokens).where(mine).values({**values, **ended}))
+    assert await house.app.portal.api_tokens.sweep() == 2
+    assert [t["name"] for t in (await admin.get("/api/tokens")).json()["items"]] == ["fresh"]
 
 
 async def test_a_disabled_owners_token_is_refused(house: PortalUnderTest) -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from openlakes_portal._auth.exchange.issuers import Issuers
 from openlakes_portal._auth.oidc.errors import ProviderMisconfigured, ProviderUnavailable
 from openlakes_portal._auth.oidc.jws import NotBelieved
-from openlakes_portal._auth.oidc.keys import KeySet
+from openlakes_portal._auth.oidc.keys import BELIEVED_FOR, KeySet
 from openlakes_portal._settings.token_exchange import TokenExchangeSettings
 from openlakes_portal._store.identity_tables import used_once
 from openlakes_portal.testing import PortalUnderTest
@@ -252,6 +252,11 @@ async def test_a_forged_key_takes_no_known_one_from_an_issuer_that_is_away(platf
     moment = 301.0
     assert await keys.find(platform.key.kid) == (known,)
     assert asked == 3, "control: old keys are asked for"
+    moment = BELIEVED_FOR
+    assert await keys.find(platform.key.kid) == (known,)
+    moment = BELIEVED_FOR + 5
+    with pytest.raises(ProviderUnavailable):
+        await keys.find(platform.key.kid)
 
 
 async def test_a_rotated_key_is_found(house: PortalUnderTest, platform: Platform) -> None:

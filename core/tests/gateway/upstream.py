@@ -1,11 +1,13 @@
 """An app on a raw socket: it keeps every byte that it was sent, and answers what a test tells it to."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 Respond = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -42,12 +44,17 @@ class RawApp:
     open_connections: int = 0
     respond: Respond | None = None
     answer: bytes = OK
+    handler: Handler | None = None
+    """Instead of all of it: what a test does with a connection."""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_connections += 1
         try:
-            while True:
+            if self.handler is not None:
+                await self.handler(reader, writer)
+                await writer.drain()
+            while self.handler is None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 request = Received(head)
                 await self._body(request, reader)
@@ -78,10 +85,10 @@ class RawApp:
 
 
 @asynccontextmanager
-async def raw_app() -> AsyncIterator[RawApp]:
-    """Running on loopback."""
+async def raw_app(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawApp]:
+    """Running on loopback, at a free port unless one is named."""
     app = RawApp()
-    server = await asyncio.start_server(app.handle, "127.0.0.1", 0, limit=2**20)
+    server = await asyncio.start_server(app.handle, "127.0.0.1", port, limit=2**20, ssl=tls)
     app.port = server.sockets[0].getsockname()[1]
     try:
         yield app

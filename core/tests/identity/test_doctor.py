@@ -180,6 +180,16 @@ def test_the_command_says_all_of_it(
     told = subjects()
     assert told["client and secret"]["state"] == told["redirect URI"]["state"] == "ok"
     assert fake_provider.client_secret not in repr(told)
+    rule = {"audience": HOME, "subject": "job", "service_account": "ci", "single_use": True}
+    here = {**rule, "name": "here", "issuer": fake_provider.issuer}
+    away = {**rule, "name": "away", "issuer": "http://127.0.0.1:9"}
+    settings["auth"]["token_exchange"] = {"rules": [here, away]}
+    file.write_text(json.dumps(settings))
+    assert main(["--config", str(file), "--json"]) == 1
+    told = subjects()
+    assert told[f"token issuer {fake_provider.issuer} (here)"]["state"] == "ok"
+    assert told["token issuer http://127.0.0.1:9 (away)"]["state"] == "wrong"
+    settings["auth"]["token_exchange"] = {"rules": [here]}
     settings["auth"]["oidc"]["client_secret"] = "wrong"
     file.write_text(json.dumps(settings))
     assert main(["--config", str(file), "--json"]) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .process import SESSION, Person, Replica, eventually
+from replica_process import SESSION, Person, Replica, eventually
 
 pytestmark = pytest.mark.slow
 PAGE = os.sysconf("SC_PAGE_SIZE")

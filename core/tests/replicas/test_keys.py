@@ -19,8 +19,8 @@ from openlakes_portal._store.clock import now
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.tables import sessions
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
+from replica_process import PUBLIC, Person, Replica, eventually, replicas
 
-from .process import PUBLIC, Person, Replica, eventually, replicas
 from .test_two import ADMINS, sign_in, status
 
 pytestmark = pytest.mark.slow

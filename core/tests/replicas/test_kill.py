@@ -14,8 +14,7 @@ import httpx
 import pytest
 
 from openlakes_portal._audit.export import verify_lines
-
-from .process import Person, Replica, eventually
+from replica_process import Person, Replica, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -98,8 +97,9 @@ def test_what_was_answered_is_on_record_once(url: str, tmp_path: Path) -> None:
         if record["action"] == "core.token.create":
             phases[record["request_id"]][record["phase"]] += 1
     lost = [id for id in acknowledged if phases[id] != Counter(intent=1, outcome=1)]
-    assert lost == [], f"{len(lost)} of {len(acknowledged)} answers are not on record once"
     twice = [id for id, found in phases.items() if found["intent"] > 1 or found["outcome"] > 1]
+    print(f"{ROUNDS} kills, {len(acknowledged)} answered changes: {len(lost)} not on record, {len(twice)} twice")
+    assert lost == [], f"{len(lost)} of {len(acknowledged)} answers are not on record once"
     assert twice == []
     assert set(acknowledged.values()) <= tokens, "what was answered is there"
     intents = sum(found["intent"] for found in phases.values())

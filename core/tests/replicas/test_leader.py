@@ -12,8 +12,7 @@ import pytest
 
 from openlakes_portal._store.database import Database
 from openlakes_portal._store.migrate import migrate
-
-from .process import eventually
+from replica_process import eventually
 
 pytestmark = pytest.mark.slow
 EVERY = 0.5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .process import PUBLIC, SESSION, Person, Replica, eventually
+from replica_process import PUBLIC, SESSION, Person, Replica, eventually
 
 pytestmark = pytest.mark.slow
 ANSI, SEPARATOR, BIDI = b"\x1b[31m\x1b]0;x\x07", "\u2028\u2029\u0085".encode(), "\u202e\u2066".encode()

@@ -11,8 +11,7 @@ import pytest
 
 from openlakes_portal._host.leader import LEASE, RENEW
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
-
-from .process import PUBLIC, SESSION, Person, Replica, eventually, replicas
+from replica_process import PUBLIC, SESSION, Person, Replica, eventually, replicas
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 ADMINS = "/platform/admins"

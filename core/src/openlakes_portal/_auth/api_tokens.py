@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,6 +38,8 @@ USED_EVERY = timedelta(seconds=60)
 MAX_CACHED = 10_000
 KEPT = timedelta(days=1)
 """How long an exchanged token that has ended is still to be found by its id."""
+KEPT_OWN = timedelta(days=30)
+"""The same for a token that somebody made, after its end or its revocation."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,20 @@ class ApiTokens:
     """All API tokens of this portal, as one process sees them."""
 
     def __init__(
-        self, database: Database, book: PolicyBook, signals: Signals, cache_seconds: float, clock: Clock = now
+        self,
+        database: Database,
+        book: PolicyBook,
+        signals: Signals,
+        cache_seconds: float,
+        clock: Clock = now,
+        owner_seen_within: timedelta = timedelta(days=30),
     ) -> None:
         self._database = database
         self._book = book
         self._signals = signals
         self._cache_seconds = cache_seconds
         self._clock = clock
+        self._owner_seen_within = owner_seen_within
         self._cache: dict[str, tuple[float, Session | None, frozenset[str]]] = {}
         self._revoked_at: dict[str, float] = {}
         self._owners_changed_at: dict[str, float] = {}
@@ -145,8 +154,13 @@ class ApiTokens:
         await self._signals.send(connection, OF_OWNER, owner.key)
 
     async def sweep(self) -> int:
-        """Delete exchanged tokens that ended a day ago; how many there were."""
-        over = table.c.exchanged & (table.c.expires_at < self._clock() - KEPT)
+        """Delete exchanged tokens that ended a day ago, and people's own a month ago; how many there were."""
+        moment = self._clock()
+        over = or_(
+            table.c.exchanged & (table.c.expires_at < moment - KEPT),
+            table.c.expires_at < moment - KEPT_OWN,
+            table.c.revoked_at < moment - KEPT_OWN,
+        )
         async with self._database.write() as connection:
             return (await connection.execute(delete(table).where(over))).rowcount
 
@@ -176,13 +190,19 @@ class ApiTokens:
     async def _load(self, token_hash: str, address: str | None) -> tuple[float, Session | None, frozenset[str]]:
         asked, moment = time.monotonic(), self._clock()
         owner = (accounts.c.issuer == table.c.issuer) & (accounts.c.subject == table.c.subject)
-        columns = (accounts.c.name.label("owner"), accounts.c.email, accounts.c.groups, accounts.c.disabled_at)
+        columns = (
+            accounts.c.name.label("owner"),
+            accounts.c.email,
+            accounts.c.groups,
+            accounts.c.disabled_at,
+            accounts.c.last_seen_at,
+        )
         wanted = select(table, *columns).join(accounts, owner).where(table.c.token_hash == token_hash)
         async with self._database.read() as connection:
             row = (await connection.execute(wanted)).first()
         before = self._cache.get(token_hash)
         dead = row is None or row.revoked_at or row.disabled_at or row.expires_at <= moment
-        if row is None or dead or self._changed_at(token_hash, row) >= asked:
+        if row is None or dead or self._is_left(row, moment) or self._changed_at(token_hash, row) >= asked:
             if before is not None and before[1] is not None:
                 before[1].ended.set()
             return self._remember(token_hash, (asked, None, frozenset()))
@@ -190,6 +210,12 @@ class ApiTokens:
         permissions = frozenset(row.permissions)
         session = self._judged(_session_of(row, before[1] if before else None, address), permissions)
         return self._remember(token_hash, (asked, session, permissions))
+
+    def _is_left(self, row: Row[Any], moment: datetime) -> bool:
+        """Whether its owner has not been here for long. Nobody tells the portal who has left the company: a sign-in,
+        and the checks while it lasts, are when the provider is asked."""
+        seen = row.last_seen_at
+        return seen is not None and moment - seen > self._owner_seen_within
 
     def _changed_at(self, token_hash: str, row: Row[Any]) -> float:
         """When this process last heard of a change, which a reading that began before may not have seen."""

@@ -59,7 +59,8 @@ def _check(app: SiteApp, path: str) -> HealthCheck:
         host = pool.target.origin.partition("://")[2].encode()
         headers = [(b"host", host), (b"user-agent", b"openlakes-portal")]
         try:
-            async with pool.exchange("GET", path.encode(), headers, None) as (status, _, _):
+            async with pool.exchange("GET", path.encode(), headers, None) as received:
+                status = received.status
                 if status < 400:
                     return HealthReport("healthy")
                 state = "down" if status >= 500 else "degraded"

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from openlakes_portal._auth.exchange.issuers import Issuers
 from openlakes_portal._auth.oidc.examine import examine
 from openlakes_portal._auth.oidc.rules import check_oidc
 from openlakes_portal._auth.signing_keys import SigningKeys, closed_keys
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         *_data_dir(loaded),
         *asyncio.run(_database(loaded)),
         *asyncio.run(_provider(loaded)),
+        *asyncio.run(_token_issuers(loaded)),
         *_console(),
         *_plugins(loaded),
     ]
@@ -162,6 +164,15 @@ async def _provider(loaded: LoadedSettings) -> list[Diagnosis]:
     if loaded.settings.auth.mode != "oidc" or oidc is None or check_oidc(oidc, public_url):
         return []
     found = [finding async for finding in examine(oidc, public_url)]
+    return [Diagnosis(f.subject, "ok" if f.good else "wrong", f.words, f.remedy) for f in found]
+
+
+async def _token_issuers(loaded: LoadedSettings) -> list[Diagnosis]:
+    issuers = Issuers(loaded.settings.auth.token_exchange)
+    try:
+        found = [finding async for finding in issuers.examine()]
+    finally:
+        await issuers.close()
     return [Diagnosis(f.subject, "ok" if f.good else "wrong", f.words, f.remedy) for f in found]
 
 

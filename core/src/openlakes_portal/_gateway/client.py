@@ -28,6 +28,8 @@ class Client:
         self._receive = request._receive
         self._reading = False
         self._gone = False
+        self._watched: asyncio.Task[object] | None = None
+        self._cancelled = False
 
     def framing(self) -> tuple[list[Header], bool]:
         """How the body is framed towards the app, and whether there is one. Two ways to read it are refused."""
@@ -55,7 +57,7 @@ class Client:
             except TimeoutError:
                 raise RequestTimeout(f"No more of the body came for {PAUSE:.0f} s.") from None
             if message["type"] == "http.disconnect":
-                self._gone = True
+                self._end()
                 raise ClientGone
             part = message.get("body", b"")
             if not message.get("more_body"):
@@ -69,19 +71,10 @@ class Client:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Within the block: a client that goes away ends it, even while the app says nothing."""
-        task = asyncio.current_task()
-        assert task is not None
+        self._watched = asyncio.current_task()
+        assert self._watched is not None
         watch: asyncio.Task[None] | None = None
         timer: asyncio.TimerHandle
-        over = False
-
-        async def gone() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-            self._gone = True
-            if not over:
-                task.cancel()
-
         loop = asyncio.get_running_loop()
 
         def begin() -> None:
@@ -89,20 +82,41 @@ class Client:
             if self._reading:  # the body is still coming: who reads it sees the client go
                 timer = loop.call_later(LOOK_AFTER, begin)
             else:
-                watch = asyncio.create_task(gone())
+                watch = asyncio.create_task(self._until_gone())
 
         timer = loop.call_later(LOOK_AFTER, begin)
         try:
             yield
-        except asyncio.CancelledError:
+        except BaseException as error:
             if not self._gone:
                 raise
-            task.uncancel()
+            await self._take_back(isinstance(error, asyncio.CancelledError))
             raise ClientGone from None
         finally:
-            over = True
+            self._watched = None
             timer.cancel()
             if watch is not None:
                 watch.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await watch
+        await self._take_back(False)
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._end()
+
+    def _end(self) -> None:
+        self._gone = True
+        if self._watched is not None and not self._cancelled:
+            self._cancelled = True
+            self._watched.cancel()
+
+    async def _take_back(self, arrived: bool) -> None:
+        """What was cancelled here is not cancelled for who comes after: not by this, that is."""
+        if self._cancelled and (task := asyncio.current_task()) is not None:
+            self._cancelled = False
+            if not arrived:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0)
+            task.uncancel()

@@ -6,8 +6,10 @@ asked for, interim answers without end, heads without bound. An answer that ende
 """
 
 import asyncio
+import select
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from typing import cast
 
 import httptools
 
@@ -18,6 +20,8 @@ HIGH_WATER = 256 * 1024
 """Bytes of an answer that wait for a slow reader before the app is not read from any more."""
 LOW_WATER = 64 * 1024
 MAX_HEAD = 64 * 1024
+MAX_SILENT = 64 * 1024
+"""Bytes that bring no byte of a body: heads, trailers, extensions of chunks. The parser would gather them for ever."""
 MAX_INTERIM = 10
 BODILESS = frozenset({204, 304})
 
@@ -53,6 +57,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._in_interim = False
         self._chunks: deque[bytes] = deque()
         self._waiting = 0
+        self._taken = 0
+        self._silent = 0
         self._reading = True
         self._complete = False
         self._reusable = False
@@ -64,14 +70,14 @@ class UpstreamConnection(asyncio.Protocol):
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are registered nowhere as such
 
     def data_received(self, data: bytes) -> None:
         if self._idle or self._complete:
             self._fail("The app sent what nobody had asked for.")
             return
         self._answered = True
+        taken = self._taken
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -79,9 +85,12 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._fail(str(cause) if isinstance(cause, UpstreamError) else f"The app's answer is not HTTP: {error}.")
+        self._silent = 0 if self._taken > taken else self._silent + len(data)
+        if self._silent > MAX_SILENT and not self._complete:
+            self._fail("The app sends head without end.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._head is not None and self._by_close and exc is None:
+        if self._head is not None and self._by_close and exc is None and self._error is None:
             self._complete = True
         self._closed.set()
         self._writable.set()
@@ -109,6 +118,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
+        if not 100 <= status <= 599:  # the server in front of us ends the process at what is no status (RFC 9110, 15)
+            raise UpstreamError("The app's answer has a status that is none.")
         self._in_interim = 100 <= status < 200
         if self._in_interim:
             self._interim += 1
@@ -117,6 +128,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._headers = []
             return
         names = {name for name, _ in self._headers}
+        codings = [value.strip().lower() for name, value in self._headers if name == b"transfer-encoding"]
+        if codings and (codings != [b"chunked"] or self._parser.get_http_version() != "1.1"):
+            raise UpstreamError("The app's answer has a transfer coding other than chunked.")
         framed = b"content-length" in names or b"transfer-encoding" in names
         bodiless = self._method == "HEAD" or status in BODILESS
         self._by_close = not framed and not bodiless
@@ -130,6 +144,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._method == "HEAD":
             return
         self._chunks.append(body)
+        self._taken += len(body)
         self._waiting += len(body)
         if self._waiting > HIGH_WATER and self._reading and self._transport is not None:
             self._transport.pause_reading()
@@ -150,9 +165,28 @@ class UpstreamConnection(asyncio.Protocol):
         return not self._closed.is_set() and self._transport is not None and not self._transport.is_closing()
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come that the loop has not read yet: an end, or an answer to a question not yet asked,
+        which would be taken for the answer to the next one."""
+        assert self._transport is not None
+        look = select.poll()
+        look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not look.poll(0)
+
+    @property
     def is_reusable(self) -> bool:
         """Whether the exchange ended so that both sides know where the next one begins."""
         return self._complete and self._reusable and not self._chunks and self._error is None and self.is_usable
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `body` has something to say without waiting: a part, the end, or what went wrong."""
+        return bool(self._chunks) or self._complete or self._error is not None or self._closed.is_set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of the answer has been read."""
+        return self._complete and not self._chunks
 
     def begin(self, method: str, target: bytes, headers: Sequence[Header]) -> None:
         """Send a request's head; `target` as it was authorised, byte for byte."""
@@ -181,6 +215,8 @@ class UpstreamConnection(asyncio.Protocol):
                 raise Broken(self._answered)
             self._news.clear()
             await self._news.wait()
+        if self._error is not None and not self._complete:
+            raise self._error
         return self._head
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -193,10 +229,10 @@ class UpstreamConnection(asyncio.Protocol):
                     self._reading = True
                     self._transport.resume_reading()
                 yield chunk
+            if self._complete:
+                return  # what came after its end is the connection's trouble: it is closed, and the answer is whole
             if self._error is not None:
                 raise self._error
-            if self._complete:
-                return
             if self._closed.is_set():
                 raise UpstreamUnavailable("The app's answer ended before its end.")
             self._news.clear()
@@ -216,6 +252,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _fail(self, words: str) -> None:
-        self._error = UpstreamError(words)
+        self._error = self._error or UpstreamError(words)
         self._news.set()
         self.close()

@@ -21,6 +21,7 @@ from openlakes_portal._gateway.hand_over import APP_COOKIE, ENTER, OURS, START_C
 from openlakes_portal._gateway.identity import identity_headers
 from openlakes_portal._gateway.keeper import Keeper, Refused
 from openlakes_portal._gateway.request_headers import Forwarding, Header
+from openlakes_portal._gateway.turns import Turns
 from openlakes_portal._gateway.websocket import relay
 from openlakes_portal._host.context import refused
 from openlakes_portal._host.registry import may
@@ -50,6 +51,7 @@ class Gateway:
         self.apps = Apps(portal.registry.contributions, settings.server.public_url, settings.gateway.mode)
         self.hand_over = HandOver(portal.database, portal.keyring, settings.server.public_url.rstrip("/"))
         self.keeper = Keeper(portal.stopping)
+        self.turns = Turns()
         self._https = settings.server.public_url.startswith("https:")
 
     async def serve(self, app: App, request: HttpRequest, send: Send, answer: Answer) -> int:
@@ -73,18 +75,22 @@ class Gateway:
             return await self.forward(app, request, request.session, send)
         if not pages.is_navigation(request):
             raise NotSignedIn("Nobody is signed in.", remedy="Sign in at the portal.")
-        wanted = quote(_target(request).decode("latin-1"), safe="")
-        return await self._redirect(answer, f"/auth/login?next={wanted}", [])
+        await answer(self.to_sign_in(app, request))
+        return 303
+
+    def to_sign_in(self, app: App, request: HttpRequest) -> Response:
+        """Where a person goes who is not signed in at an app: to the portal, and back."""
+        wanted = _target(request).decode("latin-1")
+        if app.prefix:
+            return _redirect(f"{app.portal}/auth/login?next={quote(wanted, safe='')}", [])
+        url, start = self.hand_over.begin(app.id, wanted, request.cookie(START_COOKIE))
+        return _redirect(url, [_cookie(START_COOKIE, start, START_SECONDS)])
 
     async def websocket(self, app: App, request: HttpRequest, send: Send) -> None:
         """A WebSocket of somebody who is signed in. It must come from the app's own page (RFC 6455, 10.2)."""
         assert request.session is not None
         self._authorise(app, request.session)
-        if not app.declared.websocket:
-            raise NotFound("This app has no WebSockets.")
-        origins = [value for name, value in request.scope["headers"] if name == b"origin"]
-        if origins != [app.origin.encode()]:
-            raise NotAllowed("A page of another origin opened this WebSocket, or none that says so.")
+        self._check_websocket(app, request)
         holder = self.holder(app, request.session)
         forwarding, principal = self._forwarding(app, request), request.session.principal
         await relay(app, request.scope, request._receive, send, principal, forwarding, self.keeper, holder)
@@ -93,15 +99,11 @@ class Gateway:
         """Send a request of somebody who is signed in to the app, and its answer back."""
         self._authorise(app, session)
         method = request.scope["method"]
-        if method not in SAFE:
-            headers = request.headers
-            check_origin(headers.getlist("origin"), headers.getlist("sec-fetch-site"), frozenset({app.origin}))
+        _guard(app, request)
         request.plugin_id, request.template = app.contribution.id, f"(app {app.id})"
         if method in SAFE:
             return await self._exchange(app, request, session, send)
-        entry = Entry(
-            f"{app.contribution.id}.app.request", request.id, session.principal, f"{method} {app.id}", request.address
-        )
+        entry = _entry(app, request, session)
         await self._portal.audit.write(entry, "intent", "started")
         status = 0
         try:
@@ -110,19 +112,43 @@ class Gateway:
             await self._portal.audit.write(entry, "outcome", f"status {status}" if status else "failed")
         return status
 
+    def _check_websocket(self, app: App, request: HttpRequest) -> None:
+        if not app.declared.websocket:
+            raise NotFound("This app has no WebSockets.")
+        origins = [value for name, value in request.scope["headers"] if name == b"origin"]
+        if origins != [app.origin.encode()]:
+            raise NotAllowed("A page of another origin opened this WebSocket, or none that says so.")
+
     def _authorise(self, app: App, session: Session) -> None:
         if session.by_token:
             raise NotAllowed("An API token opens no apps.", remedy="Use the app's own API, or sign in.")
         if not may(session.principal, app.access):
             raise refused(app.access)
 
+    async def authorise(self, app: App, request: HttpRequest, session: Session) -> list[Header]:
+        """The decision alone, for an ingress that sends the request itself: the headers that the app is to get besides,
+        and its cookies without the portal's. How it ends is not known here: a mutation is on record as let through."""
+        self._authorise(app, session)
+        _guard(app, request)
+        if _is_websocket(request):
+            self._check_websocket(app, request)
+        if request.scope["method"] not in SAFE:
+            await self._portal.audit.write(_entry(app, request, session), "event", "let through to the app")
+        identity = await identity_headers(app, session.principal)
+        forwarding = self._forwarding(app, request)
+        made = request_headers.build(request.scope["headers"], app.request_headers, forwarding, identity)
+        wanted = {b"cookie", *(name.lower() for name, _ in identity)}
+        return [(name, value) for name, value in made if name in wanted]
+
     async def session_at(self, app: App, request: HttpRequest) -> Session | None:
-        """Whose browser it is, by the cookie of the app's host."""
-        cookie = request.cookie(APP_COOKIE)
-        id_hash = self.hand_over.signed_in(app.id, cookie) if cookie is not None else None
-        if id_hash is None:
-            return None
-        session = await self._portal.sessions.resolve_hash(id_hash)
+        """Whose browser it is, by the cookie of the app's host; in path mode by the portal's."""
+        session: Session | None = None
+        if app.prefix:
+            secret = request.cookie()
+            session = await self._portal.sessions.resolve(secret) if secret is not None else None
+        elif (cookie := request.cookie(APP_COOKIE)) is not None:
+            id_hash = self.hand_over.signed_in(app.id, cookie)
+            session = await self._portal.sessions.resolve_hash(id_hash) if id_hash is not None else None
         if session is None:
             return None
         return self._portal.decisions.known(session) or await self._portal.decisions.applied(session)
@@ -141,18 +167,21 @@ class Gateway:
             with self.keeper.watch(self.holder(app, session)):
                 body = client.body() if has_body else None
                 async with (
+                    self.turns.of(f"{app.id} {session.principal.identity}"),
                     client.watching(),
                     app.pool.exchange(request.scope["method"], target, headers + framing, body) as received,
                 ):
-                    status, theirs, parts = received
+                    theirs = received.headers
                     ours = response_headers.build(theirs, app.exposure, frozenset(hidden))
                     ours += self._own_headers(ours, request.id)
-                    length = [(n, v.strip()) for n, v in theirs if n == b"content-length"][:1]
-                    started = status
-                    await send({"type": "http.response.start", "status": status, "headers": ours + length})
-                    async for part in parts:  # what the client does not take keeps the app waiting, not our memory
+                    ours += [(n, v.strip()) for n, v in theirs if n == b"content-length"][:1]
+                    part = await anext(received.parts, b"")
+                    started = received.status
+                    await send({"type": "http.response.start", "status": started, "headers": ours})
+                    while not received.is_over():  # what the client does not take keeps the app waiting
                         await send({"type": "http.response.body", "body": part, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
+                        part = await anext(received.parts, b"")
+                await send({"type": "http.response.body", "body": part})
         except Refused:
             if not started:
                 raise NotSignedIn("Your sign-in ended meanwhile.") from None
@@ -198,18 +227,14 @@ class Gateway:
             _cookie(APP_COOKIE, self.hand_over.cookie(app.id, session.id_hash)),
             _cookie(START_COOKIE, "", max_age=0),
         ]
-        return await self._redirect(answer, entered.next, cookies)
+        await answer(_redirect(entered.next, cookies))
+        return 303
 
     async def _hand_over(self, app: App, request: HttpRequest, answer: Answer) -> int:
         """Nobody is signed in at this host: a person is sent to the portal and back, a script is told."""
         if not pages.is_navigation(request):
             raise NotSignedIn("Nobody is signed in at this app.", remedy="Open the app in the portal.")
-        wanted = _target(request).decode("latin-1")
-        url, start = self.hand_over.begin(app.id, wanted, request.cookie(START_COOKIE))
-        return await self._redirect(answer, url, [_cookie(START_COOKIE, start, START_SECONDS)])
-
-    async def _redirect(self, answer: Answer, location: str, cookies: list[str]) -> int:
-        await answer(Response(303, b"", {"location": location, "referrer-policy": "no-referrer"}, cookies))
+        await answer(self.to_sign_in(app, request))
         return 303
 
     def failure(self, app: App, request: HttpRequest, error: PortalError) -> Response:
@@ -223,6 +248,27 @@ class Gateway:
     def close(self) -> None:
         """End connections to apps."""
         self.apps.close()
+
+
+def _redirect(location: str, cookies: list[str]) -> Response:
+    return Response(303, b"", {"location": location, "referrer-policy": "no-referrer"}, cookies)
+
+
+def _guard(app: App, request: HttpRequest) -> None:
+    """A mutation must come from the app's own page, or from a client that is no browser."""
+    if request.scope["method"] not in SAFE:
+        headers = request.headers
+        check_origin(headers.getlist("origin"), headers.getlist("sec-fetch-site"), frozenset({app.origin}))
+
+
+def _entry(app: App, request: HttpRequest, session: Session) -> Entry:
+    what = f"{request.scope['method']} {app.id}"
+    return Entry(f"{app.contribution.id}.app.request", request.id, session.principal, what, request.address)
+
+
+def _is_websocket(request: HttpRequest) -> bool:
+    """Whether a request opens a WebSocket (RFC 6455, 4.1); an ingress that asks first may have dropped Upgrade."""
+    return any(name == b"upgrade" or name.startswith(b"sec-websocket-") for name, _ in request.scope["headers"])
 
 
 def _target(request: HttpRequest) -> bytes:

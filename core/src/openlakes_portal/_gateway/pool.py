@@ -35,6 +35,18 @@ class Timeouts:
     """That a connection is kept without use: shorter than servers' own, so that they seldom end it first."""
 
 
+@dataclass(frozen=True)
+class Received:
+    """An answer that has begun."""
+
+    status: int
+    headers: list[Header]
+    parts: AsyncIterator[bytes]
+    """Its body. The first part is empty where none is there yet, so that the head need not wait for it."""
+    is_over: Callable[[], bool]
+    """Whether the last part has been read."""
+
+
 class Pool:
     """Connections to one target. Belongs to one event loop."""
 
@@ -43,7 +55,7 @@ class Pool:
         name: str,
         target: Target,
         *,
-        limit: int = 128,
+        limit: int = 512,
         timeouts: Timeouts | None = None,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
@@ -62,8 +74,8 @@ class Pool:
     @asynccontextmanager
     async def exchange(
         self, method: str, path: bytes, headers: Sequence[Header], body: AsyncIterator[bytes] | None
-    ) -> AsyncIterator[tuple[int, list[Header], AsyncIterator[bytes]]]:
-        """One request and its answer: status, headers, and the body to be read within the block.
+    ) -> AsyncIterator[Received]:
+        """One request and its answer, whose body is to be read within the block.
 
         Raises `UpstreamUnavailable` (no answer, or none in time), `UpstreamError` (what is none), and `Unavailable`
         where all connections are taken.
@@ -77,19 +89,17 @@ class Pool:
                 self.breaker.failed()
                 raise
             try:
-                yield status, received, self._paced(connection, received)
+                parts = self._paced(connection, received)
+                yield Received(status, received, parts, lambda: connection.is_over)
             finally:
-                sent = sending is None or sending.done()
-                if sending is not None:
-                    await _ended(sending)
-                if not sent:
+                if sending is not None and not await _ended(sending):
                     connection.close()  # in the middle of a request's body: nothing else can be said on it
                 if connection.release():
                     self._free.append((self._clock(), connection))
 
     async def _answered(
         self, method: str, path: bytes, headers: Sequence[Header], body: AsyncIterator[bytes] | None
-    ) -> "tuple[UpstreamConnection, asyncio.Task[None] | None, int, list[Header]]":
+    ) -> "tuple[UpstreamConnection, asyncio.Task[bool] | None, int, list[Header]]":
         """A connection with the head of its answer, and what still sends the request's body. A kept connection that
         turns out to be gone is replaced, where that is safe."""
         while True:
@@ -115,7 +125,7 @@ class Pool:
             return connection, sending, status, received
 
     async def _head(
-        self, connection: UpstreamConnection, sending: asyncio.Task[None] | None
+        self, connection: UpstreamConnection, sending: asyncio.Task[bool] | None
     ) -> tuple[int, list[Header]]:
         """The answer's head, which may come before the request's body is sent; its time counts from then on."""
         head = asyncio.create_task(connection.head())
@@ -131,8 +141,8 @@ class Pool:
         finally:
             head.cancel()
 
-    async def _send(self, connection: UpstreamConnection, body: AsyncIterator[bytes], chunked: bool) -> None:
-        """The request's body, until the app has had it or has answered all it will."""
+    async def _send(self, connection: UpstreamConnection, body: AsyncIterator[bytes], chunked: bool) -> bool:
+        """The request's body, until the app has had it or has answered all it will; whether it has had it."""
         async for part in body:
             if not part:
                 continue
@@ -140,16 +150,17 @@ class Pool:
             try:
                 async with asyncio.timeout(self.timeouts.send):
                     if not await connection.send(data):
-                        return
+                        return False
             except TimeoutError:
                 raise UpstreamUnavailable(f"{self.name} does not take what is sent to it.") from None
-        if chunked:
-            await connection.send(b"0\r\n\r\n")
+        return not chunked or await connection.send(b"0\r\n\r\n")
 
     async def _paced(self, connection: UpstreamConnection, headers: list[Header]) -> AsyncIterator[bytes]:
         """The body; a pause of more than `idle` ends it, except in a stream of events, which is quiet by nature."""
         events = any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
         parts = connection.body()
+        if not connection.has_news:
+            yield b""
         while True:
             try:
                 async with asyncio.timeout(None if events else self.timeouts.idle):
@@ -179,8 +190,9 @@ class Pool:
             self._free.pop(0)[1].close()
         while self._free:
             _, connection = self._free.pop()
-            if connection.is_usable:
+            if connection.is_usable and connection.is_quiet:
                 return connection
+            connection.close()
         return None
 
     async def connect(self) -> UpstreamConnection:
@@ -215,8 +227,10 @@ class Pool:
         self._free.clear()
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    """A task that is of no use any more, with whatever it raises: the answer has told already how it went."""
+async def _ended(task: asyncio.Task[bool]) -> bool:
+    """A task that is of no use any more, with whatever it raises: the answer has told already how it went. Whether all
+    was sent."""
     task.cancel()
     with contextlib.suppress(Exception, asyncio.CancelledError):
-        await task
+        return await task
+    return False

@@ -80,7 +80,7 @@ def is_token(name: bytes) -> bool:
 
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_CONTROLS = bytes(range(9)) + bytes(range(10, 32)) + b"\x7f"
+CONTROLS = bytes(range(9)) + bytes(range(10, 32)) + b"\x7f"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def build(
         if name == b"cookie":
             jar += kept_cookies(value)
         elif name in STANDARD or name in extra:
-            if value.translate(None, _CONTROLS) != value:
+            if value.translate(None, CONTROLS) != value:
                 raise BadRequest(f"The header {name.decode('latin-1')} holds a control character.")
             out.append((name, value))
     own = {name.lower() for name, _ in identity}
@@ -142,7 +142,7 @@ def kept_cookies(value: bytes) -> list[bytes]:
     for part in value.split(b";"):
         pair = part.strip(b" \t")
         name, mark, _ = pair.partition(b"=")
-        if mark and is_token(name) and not is_ours(name) and pair.translate(None, _CONTROLS) == pair:
+        if mark and is_token(name) and not is_ours(name) and pair.translate(None, CONTROLS) == pair:
             pairs.append(pair)
     return pairs
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from openlakes_portal._gateway.request_headers import Header, is_ours, is_token
+from openlakes_portal._gateway.request_headers import CONTROLS, Header, is_ours, is_token
 from openlakes_portal.spi import UpstreamError
 
 HOP_BY_HOP = frozenset(
@@ -55,16 +55,28 @@ class Exposure:
             return None
         if not parts.scheme and not parts.netloc:
             first = re.split(rb"[/?#]", text, maxsplit=1)[0]
-            return None if text.startswith(b"//") or b":" in first else text
+            if text.startswith(b"//") or b":" in first:
+                return None
+            return text if self._is_below(text) else None
         if parts.scheme not in ("http", "https") or parts.hostname is None or parts.username is not None:
             return None
         default = 443 if parts.scheme == "https" else 80
         origin = f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port and port != default else "")
         rest = text[text.index(b"//") + 2 :]
         path = rest[min((rest.index(mark) for mark in (b"/", b"?", b"#") if mark in rest), default=len(rest)) :]
+        if self.prefix and origin.encode() == self.portal:
+            return text
         if origin.encode() in (self.target, self.origin, self._plain(self.origin)):
-            return self.origin + path
+            return self.origin + path if self._is_below(path or b"/") else None
         return text if origin.encode() == self.portal else None
+
+    def _is_below(self, path: bytes) -> bool:
+        """Whether a path of the app's is where the app stands: below its prefix, or relative to where the page is. An
+        app that does not know its place would lead into the portal's own pages."""
+        if not self.prefix or not path.startswith(b"/"):
+            return True
+        bare = re.split(rb"[?#]", path, maxsplit=1)[0]
+        return bare == self.prefix or bare.startswith(self.prefix + b"/")
 
     @staticmethod
     def _plain(origin: bytes) -> bytes:
@@ -125,7 +137,7 @@ def _check(headers: list[Header]) -> None:
     if lengths and any(name == b"transfer-encoding" for name, _ in headers):
         raise UpstreamError("The app's answer states a length and chunks at once.")
     for name, value in headers:
-        if not is_token(name) or any(byte in value for byte in b"\r\n\0"):
+        if not is_token(name) or value.translate(None, CONTROLS) != value:
             raise UpstreamError("The app's answer has a header that is none.")
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 16 * 1024 * 1024
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
-SIGNED_OUT, FAILED, GOING = 1008, 1011, 1001
-"""Close codes (RFC 6455, 7.4.1): policy violation, internal error, going away."""
+SIGNED_OUT, FAILED, GOING, TOO_BIG = 1008, 1011, 1001, 1009
+"""Close codes (RFC 6455, 7.4.1): policy violation, internal error, going away, message too big."""
 log = structlog.get_logger("gateway")
 
 
@@ -139,8 +139,11 @@ async def _to_app(upstream: "ClientConnection", receive: Any) -> int:
         if message["type"] != "websocket.receive":
             continue
         text = message.get("text")
+        data = text if text is not None else message.get("bytes") or b""
+        if len(data) > MAX_MESSAGE:
+            return TOO_BIG
         try:
-            await upstream.send(text if text is not None else message.get("bytes") or b"")
+            await upstream.send(data)
         except ConnectionClosed as closed:
             return _code(closed)
 
@@ -159,7 +162,8 @@ async def _to_browser(upstream: "ClientConnection", send: Any) -> int:
 
 def _code(closed: Any) -> int:
     """The app's code, where it may be sent on (RFC 6455, 7.4: 1004 to 1006 and 1015 are never on the wire)."""
-    code = closed.rcvd.code if closed.rcvd is not None else FAILED
+    ended = closed.rcvd or closed.sent  # `sent` alone: what came was too big, or no WebSocket
+    code = ended.code if ended is not None else FAILED
     return int(code) if _is_sendable(code) else FAILED
 
 

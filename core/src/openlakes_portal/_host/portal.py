@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -143,7 +144,8 @@ class Portal:
         self.grantors = Grantors(self.database, self.book, self.decisions)
         self.sessions = Sessions(self.database, self.book, self.settings.auth.session, self.keyring, self.signals)
         believed = self.settings.auth.session.cache_seconds
-        self.api_tokens = ApiTokens(self.database, self.book, self.signals, believed)
+        seen = timedelta(seconds=self.settings.auth.tokens.owner_seen_within)
+        self.api_tokens = ApiTokens(self.database, self.book, self.signals, believed, owner_seen_within=seen)
         await self.signals.start()
         self._stack.push_async_callback(self.signals.stop)
         self.runtime.sessions = self.sessions

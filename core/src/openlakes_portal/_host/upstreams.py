@@ -35,7 +35,10 @@ OPEN_SECONDS = 5.0
 
 
 class Breaker:
-    """After five failures in a row calls fail at once for five seconds; then one is let through to try."""
+    """After five failures in a row calls fail at once; one in five seconds is let through to try, until one succeeds.
+
+    A try holds nothing: one that is given up, and tells neither way, does not keep the circuit open for good.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -43,9 +46,14 @@ class Breaker:
         self._open_until = 0.0
 
     def check(self, name: str) -> None:
-        """Raises `UpstreamUnavailable` while the circuit is open."""
-        left = self._open_until - self._clock()
-        if left > 0:
+        """Raises `UpstreamUnavailable` while the circuit is open, and it is not this call that tries."""
+        if self._failures < FAILURES_TO_OPEN:
+            return
+        moment = self._clock()
+        left = self._open_until - moment
+        if left <= 0:
+            self._open_until = moment + OPEN_SECONDS
+        else:
             raise UpstreamUnavailable(
                 f"{name} failed {self._failures} times in a row; the next try is in {left:.0f} s.",
                 upstream=name,
@@ -175,10 +183,13 @@ class HttpUpstreamClient:
         try:
             call = self._pool().stream(method, self._url(path), params=params, headers=sent)
             async with call as response:
+                if response.status_code >= 500:
+                    self._breaker.failed()
+                else:
+                    self._breaker.succeeded()
                 if response.status_code >= 400:
                     answer = UpstreamResponse(response.status_code, dict(response.headers), await self._read(response))
                     self._raise_for_status(answer)
-                self._breaker.succeeded()
                 yield response.aiter_bytes()
         except httpx.TransportError as error:
             self._breaker.failed()

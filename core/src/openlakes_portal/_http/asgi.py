@@ -10,6 +10,7 @@ from openlakes_portal._auth.guard import SAFE_METHODS
 from openlakes_portal._host.journal import Attributed
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._http.request import HIDDEN_HEADERS, HttpRequest
+from openlakes_portal._http.response import check_status
 from openlakes_portal._http.routing import BoundAsgi
 
 CLEAN = re.compile(rb"^[\t\x20-\x7e\x80-\xff]*$")
@@ -32,6 +33,7 @@ async def call_asgi(portal: Portal, bound: BoundAsgi, request: HttpRequest, path
     async def clean(message: Message) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
+            check_status(message["status"])
             status = message["status"]
             headers = [
                 (k, v)

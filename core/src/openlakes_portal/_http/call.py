@@ -17,7 +17,7 @@ from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
 from openlakes_portal._http.problems import EndpointTimeout, UnsupportedMedia, invalid
 from openlakes_portal._http.request import DIGEST_MARK, HttpRequest
-from openlakes_portal._http.response import Answer, EventsResponse, Response, StreamResponse, attachment
+from openlakes_portal._http.response import Answer, EventsResponse, Response, StreamResponse, attachment, check_status
 from openlakes_portal._http.routing import BoundRoute
 from openlakes_portal._http.sse import Holder
 from openlakes_portal._store.idempotency import Claim, KeptAnswer
@@ -163,6 +163,7 @@ class EndpointRunner:
             if value.location is not None:
                 headers["location"] = value.location
             value = value.value
+        check_status(status)
         if isinstance(value, Events):
             return EventsResponse(value.source, self._holder(bound, request))
         if isinstance(value, Stream):

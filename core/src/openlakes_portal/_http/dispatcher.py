@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from openlakes_portal._auth.guard import SAFE_METHODS, check_csrf, check_media_type, check_origin, origin_of
 from openlakes_portal._auth.personas import is_loopback
 from openlakes_portal._auth.sessions import Session
+from openlakes_portal._gateway import forward_auth
 from openlakes_portal._gateway.apps import App
 from openlakes_portal._gateway.client import ClientGone
 from openlakes_portal._gateway.gateway import Gateway
@@ -28,6 +29,7 @@ from openlakes_portal._http.call import EndpointRunner
 from openlakes_portal._http.denials import Denials
 from openlakes_portal._http.documents import API_DOCUMENTS, DOCUMENTS
 from openlakes_portal._http.limits import StreamCounter, TokenBuckets
+from openlakes_portal._http.peer import TrustedProxies
 from openlakes_portal._http.problems import (
     HeadersTooLarge,
     MethodNotAllowed,
@@ -40,6 +42,7 @@ from openlakes_portal._http.request_id import new_request_id
 from openlakes_portal._http.response import Answer, EventsResponse, HeaderPolicy, Response, StreamResponse
 from openlakes_portal._http.routing import BoundAsgi, BoundRoute, canonical_path, resource_in
 from openlakes_portal._http.sse import OpenStreams, until_refused
+from openlakes_portal._settings.model import ServerSettings
 from openlakes_portal.spi import Access, NotAllowed, NotFound, NotSignedIn, Permission, PortalError, Public, Unavailable
 
 log = structlog.get_logger("http")
@@ -59,6 +62,7 @@ class Dispatcher:
         self._gateway = gateway
         settings = portal.settings
         self._limits = settings.limits
+        self._proxies = TrustedProxies(settings.server.trusted_proxies)
         self._debug = settings.server.log_level == "debug"
         self._policy = HeaderPolicy(settings.server.public_url.startswith("https:"))
         self._hosts, self._origins = _own_hosts(settings.server.public_url, settings.server.allowed_hosts)
@@ -69,12 +73,14 @@ class Dispatcher:
         self._events = OpenStreams(portal.stopping)
         self._runner = EndpointRunner(portal)
         self._denials = Denials(portal)
+        self._forward_auth = forward_auth.ForwardAuth(portal, gateway, self._hosts - _internal(settings.server))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request_id = new_request_id()
         started = time.perf_counter()
-        request = HttpRequest(scope, receive, request_id, self._limits.body, self._limits.body_timeout)
+        limits = self._limits
+        request = HttpRequest(scope, receive, request_id, limits.body, limits.body_timeout, self._proxies)
         if scope["type"] == "websocket":
             await self._websocket(request, send)
             return
@@ -86,6 +92,7 @@ class Dispatcher:
         except PortalError as error:
             if sender.forwarded:
                 raise  # in the middle of an app's answer: the connection is cut, which says that it is not whole
+            app = app or self._app_below(request)
             if app is not None:
                 answer = self._gateway.failure(app, request, error)
             else:
@@ -111,6 +118,8 @@ class Dispatcher:
         app = self._gateway.apps.at_path(path)
         if scope["method"] not in METHODS and app is None:
             raise MethodNotAllowed(scope["method"], self._methods(path))
+        if path == forward_auth.PATH:
+            return await self._authorise_for_ingress(request)
         await self._identify(request, path)
         if app is not None:
             await self._gateway.serve_below(app, request, sender.forward, sender.send)
@@ -149,13 +158,33 @@ class Dispatcher:
 
     async def _app(self, app: App, request: HttpRequest, sender: "_Sender") -> None:
         """A request at an app's own host."""
-        session = await self._gateway.session_at(app, request)
-        if session is not None:
-            request.session = session
-            self.by_session.take(session.public_id)
-        else:
-            self.by_address.take(request.address)
+        request.session = await self._gateway.session_at(app, request)
+        self._take(request)
         await self._gateway.serve(app, request, sender.forward, sender.send)
+
+    async def _authorise_for_ingress(self, request: HttpRequest) -> Response:
+        """What an ingress is to do with a request that it describes."""
+        request.template = forward_auth.PATH
+        original = self._forward_auth.original(request, (request.headers.get("host") or "").lower())
+        app: App | None = None
+        try:
+            app, session = await self._forward_auth.session(original)
+            original.session = request.session = session
+            self._take(original)
+            return await self._forward_auth.answer(app, original, session)
+        except PortalError as error:
+            answer = self._forward_auth.failure(app, original, error)
+            if answer is None:
+                raise
+            await self._record_denial(original, error)
+            return answer
+
+    def _app_below(self, request: HttpRequest) -> App | None:
+        """The app that a request is for by its path (path mode)."""
+        try:
+            return self._gateway.apps.at_path(canonical_path(request.scope.get("raw_path") or b"/"))
+        except PortalError:
+            return None
 
     async def _websocket(self, request: HttpRequest, send: Send) -> None:
         """A WebSocket of an app, at its host or below its path. There is no other; what is refused is 403."""
@@ -165,6 +194,7 @@ class Dispatcher:
             app = self._gateway.apps.at_host(host)
             if app is not None:
                 request.session = await self._gateway.session_at(app, request)
+                self._take(request)
             elif (app := self._gateway.apps.at_path(path)) is not None:
                 await self._identify(request, path)
             if app is None or request.session is None:
@@ -236,8 +266,14 @@ class Dispatcher:
         if request.session is not None:
             decisions = self._portal.decisions
             request.session = decisions.known(request.session) or await decisions.applied(request.session)
+        self._take(request)
+
+    def _take(self, request: HttpRequest) -> None:
+        """From the rate of who it is, or of the address."""
         if request.session is not None:
-            self.by_session.take(request.session.public_id)
+            session = request.session
+            # All tokens of an owner share one limit: making more of them gives no more.
+            self.by_session.take(f"tokens of {session.identity.key}" if session.by_token else session.public_id)
         else:
             self.by_address.take(request.address)
 
@@ -386,6 +422,11 @@ class _Sender:
         elif message["type"] == "http.response.body" and self._head:
             message = {**message, "body": b""}
         await self._send(message)
+
+
+def _internal(server: ServerSettings) -> frozenset[str]:
+    """Names by which an ingress may reach the portal, and no browser does."""
+    return frozenset(host.lower() for host in server.allowed_hosts) - _own_hosts(server.public_url, ())[0]
 
 
 def _own_hosts(public_url: str, more: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:

@@ -15,6 +15,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route, Router
 
+from openlakes_portal._gateway import forward_auth
 from openlakes_portal._gateway.gateway import Gateway, enter_address
 from openlakes_portal._gateway.hand_over import PORTAL_PATH
 from openlakes_portal._host.context import refused
@@ -31,7 +32,15 @@ from openlakes_portal.spi import NotAllowed, NotFound, NotSignedIn, Public, Sign
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 API_DOCUMENTS = frozenset(
-    {"/api/live", "/api/ready", "/api/session", "/api/bootstrap", "/api/openapi.json", token_exchange.PATH}
+    {
+        "/api/live",
+        "/api/ready",
+        "/api/session",
+        "/api/bootstrap",
+        "/api/openapi.json",
+        token_exchange.PATH,
+        forward_auth.PATH,
+    }
 )
 
 
@@ -63,6 +72,13 @@ DOCUMENTS = (
     ),
     Document(
         "GET", PORTAL_PATH, "On to an app, as who is signed in", Public("who is not is sent to sign in"), (303, 400)
+    ),
+    Document(
+        "GET",
+        forward_auth.PATH,
+        "May this request pass? Asked by a trusted ingress",
+        Public("a trusted ingress asks, about the request of who is signed in at the app"),
+        (200, 303, 401, 403, 404),
     ),
     Document("POST", "/auth/demo", "Sign in as a persona of the demo", Public("it is a sign-in"), (200, 404, 422)),
     Document(

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, QueryParams
 
 from openlakes_portal._auth.sessions import COOKIE, Session
 from openlakes_portal._http.accept import best_match
+from openlakes_portal._http.peer import TrustedProxies
 from openlakes_portal._http.problems import RequestTimeout
 from openlakes_portal.spi import BadRequest, NotSignedIn, Principal, TooLarge
 
@@ -16,18 +17,29 @@ DIGEST_MARK = "~"
 DIGEST = re.compile(f"{DIGEST_MARK}[0-9a-f]{{12}}$")
 """What an ETag has behind a version: see call.py."""
 _MISSING = object()
+NO_PROXIES = TrustedProxies(())
 
 
 class HttpRequest:
     """A request (spi.Request) over an ASGI scope."""
 
-    def __init__(self, scope: Any, receive: Any, request_id: str, body_limit: int, body_timeout: float) -> None:
+    def __init__(
+        self,
+        scope: Any,
+        receive: Any,
+        request_id: str,
+        body_limit: int,
+        body_timeout: float,
+        proxies: TrustedProxies = NO_PROXIES,
+    ) -> None:
         self.scope = scope
         self._receive = receive
         self.id = request_id
         self.body_limit = body_limit
         self._body_timeout = body_timeout
         self.headers = Headers(raw=scope["headers"])
+        self._proxies = proxies
+        self._address: str | None = None
         self._query: QueryParams | None = None
         self._body: bytes | None = None
         self._disconnected = False
@@ -46,9 +58,12 @@ class HttpRequest:
 
     @property
     def address(self) -> str:
-        """The peer's address. No proxy is trusted by default."""
-        client = self.scope.get("client")
-        return client[0] if client else "?"
+        """The client's address: the peer's, or what a proxy of `server.trusted_proxies` says of it."""
+        if self._address is None:
+            client = self.scope.get("client")
+            forwarded = [value for name, value in self.scope["headers"] if name == b"x-forwarded-for"]
+            self._address = self._proxies.client(client[0], forwarded) if client else "?"
+        return self._address
 
     @property
     def principal(self) -> Principal:

@@ -52,6 +52,12 @@ class EventsResponse:
 Answer = Response | StreamResponse | EventsResponse
 
 
+def check_status(status: int) -> None:
+    """Raises `ValueError` for what is no status of an answer (RFC 9110, 15): the server ends the process at some."""
+    if not 200 <= status <= 599:
+        raise ValueError(f"{status} is no status that an answer can have")
+
+
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
     """A JSON answer."""
     return Response(status, to_json(value), {"content-type": "application/json", **headers})

@@ -21,6 +21,7 @@ accounts = union_all(
         people.c.email,
         people.c.groups,
         people.c.disabled_at,
+        people.c.last_seen_at,
     ),
     select(
         literal(SERVICE_ISSUER),
@@ -30,9 +31,11 @@ accounts = union_all(
         null(),
         literal_column("'[]'", JSON),
         service_accounts.c.disabled_at,
+        null(),
     ),
 ).subquery("accounts")
-"""issuer, subject, username, name, email, groups, disabled_at. A service account's subject is its user name."""
+"""issuer, subject, username, name, email, groups, disabled_at, last_seen_at (of people).
+A service account's subject is its user name."""
 
 
 def service_identity(name: str) -> Identity:

@@ -1,5 +1,6 @@
 """The tree of core's settings. Every field is described; docs/reference/settings.md is made from here."""
 
+import ipaddress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -44,6 +45,17 @@ class ServerSettings(Section):
     metrics_addresses: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"), description="Addresses that may read /metrics without the permission"
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses or networks (10.0.0.0/8) of ingresses whose X-Forwarded-For counts, from the right"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if ipaddress.ip_network(text, strict=False).prefixlen == 0:
+                raise ValueError("would trust everybody: name the ingresses' own addresses or networks")
+        return value
 
     @field_validator("public_url")
     @classmethod
@@ -137,6 +149,12 @@ class TokenSettings(Section):
     """API tokens."""
 
     max_lifetime: float = Field(90 * 86_400, ge=60, description="Seconds that an API token may live at most")
+    owner_seen_within: float = Field(
+        30 * 86_400,
+        ge=3600,
+        description="Seconds after its owner's last sign-in or check at the provider in which a person's token counts: "
+        "who has left there is not told here",
+    )
 
 
 class AuthSettings(Section):
@@ -182,8 +200,16 @@ class GatewaySettings(Section):
 
     mode: Literal["host", "path"] = Field("host", description="A host name for each app, or /apps/<app>/")
     forward_auth: bool = Field(False, description="Answer forward-auth calls of a trusted ingress")
-    trusted_addresses: tuple[str, ...] = Field((), description="Addresses of that ingress")
+    trusted_addresses: tuple[str, ...] = Field((), description="Addresses or networks of that ingress")
     apps: tuple[SiteApp, ...] = Field((), description="A site's own web pages as apps, without a plugin")
+
+    @field_validator("trusted_addresses")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if ipaddress.ip_network(text, strict=False).prefixlen == 0:
+                raise ValueError(f"{text} is everybody: name the ingress")
+        return value
 
 
 class AuditSettings(Section):

@@ -45,6 +45,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10, busy_timeout: float = 5.0) -> None:
         self.url = make_url(url)
         self.busy_timeout = busy_timeout
+        self._turn = asyncio.Lock()
         self.queries = 0
         """Statements sent so far, those in the background aside: the figure that P10 asks for."""
         options: dict[str, Any] = {"pool_pre_ping": False}
@@ -88,7 +89,7 @@ class Database:
         """A transaction: committed at the end, rolled back on any error. SQLite takes the write lock at once, so
         that two writers wait for one another instead of failing half-way."""
         with _translated():
-            async with self.engine.connect() as connection:
+            async with self._in_turn(), self.engine.connect() as connection:
                 if self.is_sqlite:
                     await connection.execute(text("BEGIN IMMEDIATE"))
                 try:
@@ -97,6 +98,20 @@ class Database:
                     await asyncio.shield(connection.rollback())
                     raise
                 await connection.commit()
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """SQLite has one writer at a time, and whoever finds it busy sleeps and tries again: of many that wait some
+        never hit the moment. So the writers of this process form a queue, and only its first asks the database."""
+        if not self.is_sqlite:
+            yield
+            return
+        async with asyncio.timeout(self.busy_timeout):
+            await self._turn.acquire()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     async def ping(self) -> None:
         """Raises `Unavailable` where the database does not answer."""

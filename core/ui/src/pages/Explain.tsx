@@ -7,6 +7,7 @@ import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState, Loaded } from "../ui/states";
 import { toast } from "../ui/toast";
 import { Explained } from "./access/Explained";
+import { WhoElse } from "./access/WhoElse";
 import { PersonSelect } from "./access/PersonSelect";
 import type { Explanation, Permission } from "./access/shapes";
 import "./access/access.css";
@@ -69,7 +70,12 @@ export function Explain(): ReactElement {
       </Panel>
       {asked ? (
         <Loaded query={answer} rows={6} framed>
-          {(found) => <Explained answer={found} description={known.data?.items.find((p) => p.name === found.permission)?.description} />}
+          {(found) => (
+            <>
+              <Explained answer={found} description={known.data?.items.find((p) => p.name === found.permission)?.description} />
+              <WhoElse answer={found} />
+            </>
+          )}
         </Loaded>
       ) : (
         <Panel label="Answer">

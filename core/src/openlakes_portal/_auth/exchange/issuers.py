@@ -8,17 +8,19 @@ state other keys trust another signer, and a token that one signed counts for th
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openlakes_portal._auth.oidc.errors import ProviderMisconfigured, ProviderUnavailable
+from openlakes_portal._auth.oidc.examine import Finding
 from openlakes_portal._auth.oidc.fetch import MAX_ANSWER, Fetcher
 from openlakes_portal._auth.oidc.jws import signed_claims
-from openlakes_portal._auth.oidc.keys import KeySet
+from openlakes_portal._auth.oidc.keys import KeySet, usable_keys
 from openlakes_portal._auth.oidc.provider import is_safe
 from openlakes_portal._settings.token_exchange import TokenExchangeSettings, TrustRule
+from openlakes_portal.spi import PortalError
 
 WHERE = "auth.token_exchange.rules"
 
@@ -44,7 +46,7 @@ class Signer:
         self.rules: list[TrustRule] = []
         self._place = place
         self._fetch = Fetcher(place, "token issuer", WHERE)
-        self._keys = KeySet(self._load, clock)
+        self._keys = KeySet(self.load, clock)
         self._discovered: str | None = None
 
     async def claims_of(self, token: str) -> dict[str, Any]:
@@ -53,7 +55,8 @@ class Signer:
         _, claims = await signed_claims(token, "subject token", self._place.algorithms, self._keys.find)
         return claims
 
-    async def _load(self) -> list[Any]:
+    async def load(self) -> list[Any]:
+        """Its keys, as it or the rules state them. Raises `ProviderUnavailable` or `ProviderMisconfigured`."""
         place = self._place
         if place.jwks is not None:
             return _keys_in(json.loads(place.jwks), f"{WHERE}.jwks")
@@ -100,6 +103,21 @@ class Issuers:
     def of(self, issuer: object) -> list[Signer]:
         """Those of this name; none for everybody else."""
         return [signer for signer in self._signers if signer.issuer == issuer]
+
+    async def examine(self) -> AsyncIterator[Finding]:
+        """Whether the keys of each are to be had, for `openlakes doctor`."""
+        for signer in self._signers:
+            names = ", ".join(rule.name for rule in signer.rules)
+            subject = f"token issuer {signer.issuer} ({names})"
+            try:
+                keys = usable_keys(await signer.load())
+            except PortalError as error:
+                yield Finding(subject, False, error.detail, error.remedy or "")
+                continue
+            if keys:
+                yield Finding(subject, True, f"{len(keys)} usable key{'' if len(keys) == 1 else 's'}")
+            else:
+                yield Finding(subject, False, "it has no key that can be used here", "Ask who runs it for its JWKS.")
 
     async def close(self) -> None:
         """Let the connections go."""

@@ -17,6 +17,9 @@ REFETCH_AFTER = 30.0
 """Seconds between two fetches for the sake of an unknown key: at most two a minute."""
 FAILED_FOR = 2.0
 """Seconds for which a failure is the answer to everybody: who is dead is not asked by each request."""
+BELIEVED_FOR = 24 * 3600.0
+"""Seconds after their last fetch for which keys are believed while there is no newer word: a key that was withdrawn
+because it leaked must not count for as long as somebody can keep its issuer away from us."""
 MOST_KEYS = 100
 
 
@@ -25,6 +28,8 @@ class _Keys:
     at: float
     keys: tuple[Any, ...]
     fault: PortalError | None = None
+    good_at: float = float("-inf")
+    """When `keys` were fetched; `at` is when it was tried last."""
 
 
 class KeySet:
@@ -65,8 +70,12 @@ class KeySet:
         except PortalError as error:
             if before is not None and before.fault is None and self._clock() - before.at <= KEYS_FOR:
                 return before  # asked for the sake of an unknown key only: what is known is young enough
-            return _Keys(self._clock(), before.keys if before else (), error)
-        return _Keys(self._clock(), usable_keys(found))
+            moment = self._clock()
+            if before is None or moment - before.good_at > BELIEVED_FOR:
+                return _Keys(moment, (), error)
+            return _Keys(moment, before.keys, error, before.good_at)
+        moment = self._clock()
+        return _Keys(moment, usable_keys(found), good_at=moment)
 
 
 def usable_keys(data: list[Any]) -> tuple[Any, ...]:
