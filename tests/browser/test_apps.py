@@ -1,5 +1,5 @@
-"""Apps in Chromium: signed in once, opened in the console and in a tab of their own, each as who is there; nothing that a
-page of one app does reaches another app or the portal."""
+"""Apps in Chromium: signed in once, opened in the console and in a tab of their own, each as who is there; nothing that
+a page of one app does reaches another app or the portal."""
 
 import json
 import os
@@ -21,44 +21,13 @@ HERE = Path(__file__).parent
 PICTURES = os.environ.get("OPENLAKES_PICTURES")
 SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
-ATTACK = """<!doctype html><html lang="en"><title>attack</title><h1>attack</h1><p id="found">trying</p>
-<script src="/attack.js"></script></html>"""
-ATTACK_SCRIPT = """
-const portal = location.origin.replace("//wiki.", "//"), other = location.origin.replace("//wiki.", "//board.");
-const tried = {};
-const note = async (name, call) => { try { tried[name] = await call(); } catch (error) { tried[name] = "refused: " + error.name; } };
-const read = async (url, options) => { const a = await fetch(url, {credentials: "include", ...options}); return a.status + " " + (await a.text()).slice(0, 60); };
-const framed = (url) => new Promise((done) => {
-  const frame = document.createElement("iframe");
-  frame.src = url;
-  frame.onload = () => { try { done(String(frame.contentDocument && frame.contentDocument.body && frame.contentDocument.body.innerText)); } catch (error) { done("refused: " + error.name); } };
-  document.body.append(frame);
-});
-(async () => {
-  await note("read the portal", () => read(portal + "/api/session"));
-  await note("read the other app", () => read(other + "/seen"));
-  await note("change the portal", () => read(portal + "/api/tokens", {method: "POST", headers: {"content-type": "application/json"}, body: "{}"}));
-  await note("post to the other app", () => fetch(other + "/post", {method: "POST", mode: "no-cors", credentials: "include"}).then((a) => a.type));
-  await note("post to the portal", () => fetch(portal + "/auth/logout", {method: "POST", mode: "no-cors", credentials: "include"}).then((a) => a.type));
-  await note("look into the other app", () => framed(other + "/"));
-  document.cookie = "__Host-openlakes_session=forged; Path=/; Secure; Domain=" + portal.split("//")[1].split(":")[0];
-  document.cookie = "__Host-openlakes_app=forged; Path=/; Secure; Domain=" + portal.split("//")[1].split(":")[0];
-  document.cookie = "planted=1; Path=/; Domain=" + portal.split("//")[1].split(":")[0];
-  tried["cookies"] = document.cookie;
-  document.getElementById("found").textContent = JSON.stringify(tried);
-})();
-"""
-
 
 class House:
     """A portal with two pages of the site's own."""
 
     def __init__(self, folder: Path) -> None:
         self.apps = {name: child.free_port() for name in ("wiki", "board")}
-        pages = folder / "pages"
-        pages.mkdir()
-        (pages / "attack.html").write_text(ATTACK)
-        (pages / "attack.js").write_text(ATTACK_SCRIPT)
+        pages = HERE / "attack"
         script = str(HERE / "apps_site.py")
         self.processes = [
             child.start([sys.executable, script, str(port), name, str(pages)], folder / f"{name}.log", cwd=folder)
@@ -136,6 +105,7 @@ def test_an_app_opens_in_the_console_at_the_place_that_the_address_names(
         tab.page.evaluate("1")
         assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
         picture(tab.page, f"app-{width}-{theme}")
+        tab.expect_fault("postMessage")  # axe speaks to every frame, also to one of another origin
         tab.check_axe()
         own = tab.page.get_by_role("link", name="Open in own tab")
         expect(own).to_have_attribute("href", f"{house.at('wiki')}/notes/today?by=me")
@@ -180,12 +150,11 @@ def test_who_may_not_open_an_app_is_told_and_can_ask(launched: Browser, house: H
         assert tab.page.get_by_role("navigation", name="Main").get_by_role("link", name="Board").count() == 0
         tab.go("/app/board")
         expect(tab.page.get_by_role("heading", name="Board: not yet for you")).to_be_visible()
-        expect(tab.page.get_by_text("core:app-board:open")).to_be_visible()
+        expect(tab.page.get_by_text("core:app-board:open", exact=True)).to_be_visible()
         tab.check_axe()
         tab.check_faults()
-        tab.expect_fault("403")
         tab.page.goto(house.at("board"))
-        expect(tab.page.get_by_text("core:app-board:open").first).to_be_visible()
+        expect(tab.page.get_by_text("core:app-board:open", exact=True)).to_be_visible()
 
 
 def test_a_page_of_one_app_reaches_neither_another_app_nor_the_portal(launched: Browser, house: House) -> None:
@@ -199,8 +168,7 @@ def test_a_page_of_one_app_reaches_neither_another_app_nor_the_portal(launched: 
         tried = json.loads(tab.page.locator("#found").inner_text())
         for reading in ("read the portal", "read the other app", "change the portal", "look into the other app"):
             assert tried[reading].startswith("refused") or tried[reading] == "null", (reading, tried[reading])
-        assert tried["post to the other app"] == "opaque", "control: the browser does send it"
-        assert len(house.kept("board")) == posted, "and nobody carries it out"
+        assert len(house.kept("board")) == posted, "what is posted blindly is not carried out"
         assert "openlakes" not in tried["cookies"]
         tab.page.goto(house.address)
         tab.page.wait_for_selector("#main h1")

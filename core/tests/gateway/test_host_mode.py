@@ -116,8 +116,9 @@ async def test_who_may_not_is_refused_at_the_portal_and_at_the_app(open_house: H
     house = await open_house()
     analyst = house.browser("bi-analyst")
     there = await analyst.to_portal((await analyst.ask("/")).headers["location"])
-    assert there.status_code == 403
-    assert "acme:app:open" in there.text
+    assert (there.status_code, there.headers["location"]) == (303, "/app/acme"), "where they can ask for it"
+    page = await analyst.at_portal.get("/api/access/page?path=/app/acme")
+    assert page.json()["permission"] == "acme:app:open"
     assert house.app.received == []
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 
-from openlakes_portal._auth.oidc.sign_in import safe_next
+from openlakes_portal._auth.oidc.sign_in import TO_AN_APP, safe_next
 from openlakes_portal._auth.sessions import Session
 from openlakes_portal._store.clock import Clock, now
 from openlakes_portal._store.database import Database
@@ -31,7 +31,7 @@ APP_COOKIE = "__Host-openlakes_app"
 ENTER = "/.openlakes/enter"
 """At the app's host. The whole folder is the portal's; no app is asked for anything in it."""
 OURS = "/.openlakes/"
-PORTAL_PATH = "/auth/app"
+PORTAL_PATH = TO_AN_APP
 LASTS = timedelta(seconds=30)
 _CODE, _APP = "hand-over", "app session"
 MAX_REMEMBERED = 20_000

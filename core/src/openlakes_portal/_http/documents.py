@@ -18,13 +18,12 @@ from starlette.routing import Route, Router
 from openlakes_portal._gateway import forward_auth
 from openlakes_portal._gateway.gateway import Gateway, enter_address
 from openlakes_portal._gateway.hand_over import PORTAL_PATH
-from openlakes_portal._host.context import refused
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
 from openlakes_portal._http import metrics, token_exchange
 from openlakes_portal._http.bootstrap import bootstrap, session_view
 from openlakes_portal._http.openapi import build_openapi
-from openlakes_portal._http.problems import MethodNotAllowed, problem
+from openlakes_portal._http.problems import MethodNotAllowed
 from openlakes_portal._http.request import HttpRequest
 from openlakes_portal._http.shell import Shell
 from openlakes_portal._http.sign_in import SignInDocuments
@@ -144,8 +143,8 @@ class Documents:
                 status_code=303, headers={**headers, "location": f"/auth/login?next={quote(here, safe='')}"}
             )
         if not may(request.session.principal, app.access):
-            error = refused(app.access)
-            return self._shell.document(error.status, problem(error, request.id).body.decode())
+            # The console's own page says which permission that is, and lets them ask for it.
+            return StarletteResponse(status_code=303, headers={**headers, "location": f"/app/{app.id}"})
         code = self._gateway.hand_over.code(app.id, request.session, state, request.query("next", default="/"))
         return StarletteResponse(status_code=303, headers={**headers, "location": enter_address(app, code)})
 

@@ -23,6 +23,9 @@ export function placeIn(app: AppInfo, pathname: string, search: string, hash: st
   return `${app.address}${path}${search}${hash}`;
 }
 
+/** All that a page needs, and not to lead the console itself away. It is its own origin that keeps it apart, not this. */
+const MAY = "allow-scripts allow-same-origin allow-forms allow-modals allow-downloads allow-popups allow-popups-to-escape-sandbox";
+
 function Framed({ app }: { app: AppInfo }): ReactElement {
   const { pathname, search, hash } = useLocation();
   const place = placeIn(app, pathname, search, hash);
@@ -49,7 +52,7 @@ function Framed({ app }: { app: AppInfo }): ReactElement {
           Open in own tab
         </Button>
       </div>
-      <iframe key={shown} className="app-frame" title={app.title} src={place} referrerPolicy="no-referrer" onLoad={() => setLoaded(shown)} />
+      <iframe key={shown} className="app-frame" title={app.title} src={place} sandbox={MAY} referrerPolicy="no-referrer" onLoad={() => setLoaded(shown)} />
     </div>
   );
 }

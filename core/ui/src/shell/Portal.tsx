@@ -7,7 +7,7 @@ import { api, configureApi } from "../ui/api";
 import { PortalContext, type Bootstrap, type PortalState } from "../ui/session";
 import { ErrorState, Loading } from "../ui/states";
 import { Personas, SignIn } from "./SignIn";
-import { loginAddress, safeNext } from "./next";
+import { leaves, loginAddress, safeNext } from "./next";
 import { Shell } from "./Shell";
 
 export function Portal(): ReactElement {
@@ -47,7 +47,7 @@ export function Portal(): ReactElement {
       </PortalContext.Provider>
     );
   }
-  if (location.pathname === "/signin" || location.pathname.startsWith("/auth/")) return <Navigate to={safeNext(location.search)} replace />;
+  if (location.pathname === "/signin" || location.pathname.startsWith("/auth/")) return <Onward to={safeNext(location.search)} />;
   return (
     <PortalContext.Provider value={state}>
       <Shell />
@@ -72,4 +72,13 @@ export function Portal(): ReactElement {
       </Modal>
     </PortalContext.Provider>
   );
+}
+
+/** On to where somebody wanted to go, within the console or out of it. */
+function Onward({ to }: { to: string }): ReactElement {
+  const out = leaves(to);
+  useEffect(() => {
+    if (out) window.location.replace(to);
+  }, [out, to]);
+  return out ? <Loading /> : <Navigate to={to} replace />;
 }

@@ -34,6 +34,8 @@ PURPOSE = "sign-in"
 NEXT = re.compile(
     r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-]+(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?)?(?:\?[!$-\[\]-~]*)?(?:#[!$-\[\]-~]*)?"
 )
+TO_AN_APP = "/auth/app"
+"""The one address of signing in that a sign-in may lead to: from there the way goes on to an app (the gateway's)."""
 DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$|\?|#)")
 
 
@@ -152,6 +154,8 @@ def safe_next(target: str) -> str:
     if len(target) > 2000 or not NEXT.fullmatch(target) or DOTS.search(target):
         return "/"
     path = re.split(r"[?#]", target, maxsplit=1)[0].lower()
-    if path.startswith(("/auth/", "/signin")) or re.search(r"%(?:2f|5c|2e|0|1|7f)", path):
+    if path.startswith(("/auth/", "/signin")) and path != TO_AN_APP:
+        return "/"
+    if re.search(r"%(?:2f|5c|2e|0|1|7f)", path):
         return "/"
     return target

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { untilSaid } from "../Ending";
-import { loginAddress, safeNext } from "../next";
+import { leaves, loginAddress, safeNext } from "../next";
 import { takeProblem } from "../problem";
 
 test("the end of a session is said ten minutes before", () => {
@@ -20,6 +20,12 @@ test.each(["//evil.example", "/\\evil.example", "https://evil.example", "/auth/c
 
 test("a sign-in leads back to where it was asked for", () => {
   expect(loginAddress("/auth/login", "/x/trino/sql?query=1")).toBe("/auth/login?next=%2Fx%2Ftrino%2Fsql%3Fquery%3D1");
+});
+
+test("a sign-in leads on to an app, by the server", () => {
+  const next = "/auth/app?app=wiki&state=0&next=%2F";
+  expect(safeNext(`?next=${encodeURIComponent(next)}`)).toBe(next);
+  expect([next, "/apps/wiki/x", "/app/wiki", "/auth/apple", "/"].map(leaves)).toEqual([true, true, false, false, false]);
 });
 
 test("the problem of a document is taken once, and a broken one is none", () => {
