@@ -300,3 +300,16 @@ async def test_an_app_that_is_away_is_said_with_a_page_or_a_problem_and_nothing_
     problem = await browser.ask("/", headers={"accept": "application/json"})
     assert (problem.status_code, problem.headers["content-type"]) == (503, "application/problem+json")
     assert problem.json()["request_id"]
+
+
+async def test_a_warm_request_asks_no_database_and_mints_nothing(open_house: House) -> None:
+    """P10."""
+    house = await open_house(identity=BEARER)
+    browser = house.browser()
+    await browser.open("/")
+    portal = house.portal.app.portal
+    queries, mints = portal.database.queries, portal.issuer.mints
+    for _ in range(50):
+        assert (await browser.ask("/")).status_code == 200
+    assert portal.database.queries - queries < 10, "sessions are looked at anew every two seconds, not each time"
+    assert portal.issuer.mints == mints == 1

@@ -119,7 +119,8 @@ class ForwardAuth:
             peer = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(peer in network for network in self._networks)
+        mapped = getattr(peer, "ipv4_mapped", None)  # an IPv4 client of a socket that takes both kinds
+        return any((mapped or peer) in network for network in self._networks)
 
 
 def _said(asking: HttpRequest) -> Original:

@@ -19,7 +19,7 @@ from openlakes_portal._gateway.apps import App, Apps
 from openlakes_portal._gateway.client import Client, ClientGone
 from openlakes_portal._gateway.hand_over import APP_COOKIE, ENTER, OURS, START_COOKIE, HandOver
 from openlakes_portal._gateway.identity import identity_headers
-from openlakes_portal._gateway.keeper import Keeper, Refused
+from openlakes_portal._gateway.keeper import Keeper, Refused, Stopping
 from openlakes_portal._gateway.request_headers import Forwarding, Header
 from openlakes_portal._gateway.turns import Turns
 from openlakes_portal._gateway.websocket import relay
@@ -164,14 +164,14 @@ class Gateway:
         hidden = {value.partition(b"=")[0] for name, value in identity if name == b"cookie"}
         started = 0
         try:
-            with self.keeper.watch(self.holder(app, session)):
+            with self.keeper.watch(self.holder(app, session)) as watched:
                 body = client.body() if has_body else None
                 async with (
                     self.turns.of(f"{app.id} {session.principal.identity}"),
                     client.watching(),
                     app.pool.exchange(request.scope["method"], target, headers + framing, body) as received,
                 ):
-                    theirs = received.headers
+                    theirs, watched.is_endless = received.headers, received.is_event_stream
                     ours = response_headers.build(theirs, app.exposure, frozenset(hidden))
                     ours += self._own_headers(ours, request.id)
                     ours += [(n, v.strip()) for n, v in theirs if n == b"content-length"][:1]
@@ -182,6 +182,8 @@ class Gateway:
                         await send({"type": "http.response.body", "body": part, "more_body": True})
                         part = await anext(received.parts, b"")
                 await send({"type": "http.response.body", "body": part})
+        except Stopping:
+            raise ClientGone from None
         except Refused:
             if not started:
                 raise NotSignedIn("Your sign-in ended meanwhile.") from None

@@ -46,6 +46,11 @@ class Received:
     is_over: Callable[[], bool]
     """Whether the last part has been read."""
 
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether it is quiet by nature, and has no end (HTML, 9.2: Server-sent events)."""
+        return _is_event_stream(self.headers)
+
 
 class Pool:
     """Connections to one target. Belongs to one event loop."""
@@ -157,7 +162,7 @@ class Pool:
 
     async def _paced(self, connection: UpstreamConnection, headers: list[Header]) -> AsyncIterator[bytes]:
         """The body; a pause of more than `idle` ends it, except in a stream of events, which is quiet by nature."""
-        events = any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
+        events = _is_event_stream(headers)
         parts = connection.body()
         if not connection.has_news:
             yield b""
@@ -225,6 +230,10 @@ class Pool:
         for _, connection in self._free:
             connection.close()
         self._free.clear()
+
+
+def _is_event_stream(headers: list[Header]) -> bool:
+    return any(n == b"content-type" and v.strip().lower().startswith(b"text/event-stream") for n, v in headers)
 
 
 async def _ended(task: asyncio.Task[bool]) -> bool:

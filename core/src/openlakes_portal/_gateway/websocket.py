@@ -10,7 +10,7 @@ import structlog
 from openlakes_portal._gateway import request_headers
 from openlakes_portal._gateway.apps import App
 from openlakes_portal._gateway.identity import identity_headers
-from openlakes_portal._gateway.keeper import Keeper, Refused
+from openlakes_portal._gateway.keeper import Keeper, Refused, Stopping
 from openlakes_portal._gateway.request_headers import Forwarding, Header
 from openlakes_portal._gateway.targets import addresses
 from openlakes_portal._http.sse import Holder
@@ -49,8 +49,10 @@ async def relay(
     code = GOING
     try:
         await send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})
-        with keeper.watch(holder):
+        with keeper.watch(holder, endless=True):
             code = await _carry(upstream, receive, send)
+    except Stopping:
+        code = GOING
     except Refused:
         code = SIGNED_OUT
     finally:
