@@ -112,7 +112,8 @@ async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back_and_a_script_is_
     nobody = Seat(house.replica, PORTAL_HOST, {}, house.person("viewer"), "app-1")
     answer = await nobody.ask("GET", "/apps/app-1/x?y=1", "Accept: text/html", "Sec-Fetch-Mode: navigate")
     assert answer.status == 303
-    assert answer.all("location") == ["/auth/login?next=" + quote("/apps/app-1/x?y=1", safe="")]
+    where = f"http://{PORTAL_HOST}/auth/login?next=" + quote("/apps/app-1/x?y=1", safe="")
+    assert answer.all("location") == [where]
     for more in (["Accept: */*"], ["Accept: text/html", "Sec-Fetch-Mode: cors"]):
         assert (await nobody.ask("GET", "/apps/app-1/x", *more)).status == 401
     assert (await nobody.ask("POST", "/apps/app-1/x", "Accept: text/html", "Content-Length: 0")).status == 401
