@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         "--drop", metavar="KID", help="with rotate: publish this key no more, so that nothing it signed is believed"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (default: $OPENLAKES_CONFIG)")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_joined(arguments))
     if options.drop and options.what != "rotate":
         parser.error("--drop goes with rotate")
     loaded = load_or_explain(options.config)
@@ -50,6 +50,15 @@ def main(arguments: Sequence[str]) -> int:
         words = error.detail if isinstance(error, PortalError) else error.args[0] if error.args else error
         print(f"openlakes keys: {words}", file=sys.stderr)
         return 1
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """With `--drop KID` as one word: one key's name in 64 begins with a hyphen, and is no option."""
+    words = list(arguments)
+    if "--drop" in words[:-1]:
+        at = words.index("--drop")
+        words[at : at + 2] = [f"--drop={words[at + 1]}"]
+    return words
 
 
 async def _run(loaded: LoadedSettings, what: str, drop: str | None) -> int:
