@@ -41,7 +41,7 @@ class App:
         """Who may open it."""
         return self.declared.access
 
-    @property
+    @cached_property
     def host(self) -> bytes:
         """What the browser has in Host, and the app gets there: its links and redirects are right by themselves."""
         return urlsplit(self.origin).netloc.encode()
@@ -60,6 +60,12 @@ class App:
         return Pool(self.declared.title, self.target, tls=context)
 
 
+def own_origin(public_url: str, app_id: str) -> str:
+    """Where an app stands for a browser in host mode."""
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{app_id}.{parts.netloc}".lower()
+
+
 class Apps:
     """All of them, by the host or the path that a request names."""
 
@@ -71,7 +77,7 @@ class Apps:
         self._by_id: dict[str, App] = {}
         for contribution in contributions:
             for declared in contribution.apps:
-                origin = f"{parts.scheme}://{declared.id}.{parts.netloc}".lower() if self.host_mode else portal
+                origin = own_origin(public_url, declared.id) if self.host_mode else portal
                 prefix = "" if self.host_mode else f"/apps/{declared.id}"
                 app = App(contribution, declared, parse_target(declared.target), origin, prefix, portal)
                 self._by_id[app.id] = app

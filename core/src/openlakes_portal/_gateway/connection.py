@@ -43,7 +43,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._writable.set()
         self._closed = asyncio.Event()
         self._news = asyncio.Event()
-        self._idle = True
         self._reset("GET")
         self._idle = True
 

@@ -93,7 +93,9 @@ class Gateway:
         self._check_websocket(app, request)
         holder = self.holder(app, request.session)
         forwarding, principal = self._forwarding(app, request), request.session.principal
-        await relay(app, request.scope, request._receive, send, principal, forwarding, self.keeper, holder)
+        await relay(
+            app, _target(request), request.scope, request._receive, send, principal, forwarding, self.keeper, holder
+        )
 
     async def forward(self, app: App, request: HttpRequest, session: Session, send: Send) -> int:
         """Send a request of somebody who is signed in to the app, and its answer back."""

@@ -29,6 +29,7 @@ log = structlog.get_logger("gateway")
 
 async def relay(
     app: App,
+    target: bytes,
     scope: Any,
     receive: Any,
     send: Any,
@@ -42,10 +43,7 @@ async def relay(
     identity = await identity_headers(app, principal)
     sent = [(name, value) for name, value in scope["headers"] if not name.startswith(b"sec-websocket")]
     headers = request_headers.build(sent, app.request_headers, forwarding, identity)
-    target = (scope.get("raw_path") or scope["path"].encode()).decode("ascii")
-    if scope["query_string"]:
-        target += "?" + scope["query_string"].decode("ascii")
-    upstream = await _open(app, target, headers, list(scope.get("subprotocols", ())))
+    upstream = await _open(app, target.decode("ascii"), headers, list(scope.get("subprotocols", ())))
     code = GOING
     try:
         await send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})

@@ -5,6 +5,7 @@ from typing import Any
 from openlakes_portal import __version__
 from openlakes_portal._auth.personas import PERSONAS
 from openlakes_portal._auth.sessions import Session
+from openlakes_portal._gateway.apps import own_origin
 from openlakes_portal._host.contribution import Contribution
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._host.registry import may
@@ -93,13 +94,12 @@ def navigation(contributions: tuple[Contribution, ...], principal: Principal) ->
 def app_views(portal: Portal, principal: Principal) -> list[dict[str, Any]]:
     """Apps that this person may open, and where each stands for a browser."""
     public = portal.settings.server.public_url
-    scheme, _, host = public.partition("://")
     at_hosts = portal.settings.gateway.mode == "host"
     return [
         {
             "id": app.id,
             "title": app.title,
-            "address": f"{scheme}://{app.id}.{host}" if at_hosts else f"/apps/{app.id}",
+            "address": own_origin(public, app.id) if at_hosts else f"/apps/{app.id}",
             "permission": app.access.name,
         }
         for c in portal.registry.contributions

@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 
 from starlette.responses import Response as StarletteResponse
 
+from openlakes_portal._gateway.apps import own_origin
 from openlakes_portal._host.assets import integrity, media_type
 from openlakes_portal._host.portal import Portal
 from openlakes_portal._http.request import HttpRequest
@@ -139,8 +140,8 @@ class Shell:
     def _app_origins(self) -> list[str]:
         if self._portal.settings.gateway.mode == "path":
             return []
-        scheme, _, host = self._portal.settings.server.public_url.partition("://")
-        return [f"{scheme}://{app.id}.{host}" for c in self._portal.registry.contributions for app in c.apps]
+        public_url = self._portal.settings.server.public_url
+        return [own_origin(public_url, app.id) for c in self._portal.registry.contributions for app in c.apps]
 
 
 def _head(manifest: dict[str, object]) -> str:
