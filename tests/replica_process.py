@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,10 @@ from typing import Any
 import httpx
 
 from openlakes_portal._settings.load import merge
+from real_servers.child import free_port
 
 PUBLIC = "http://openlakes.localhost:8600"
 SESSION = "__Host-openlakes_session"
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:

@@ -10,12 +10,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from real_servers.child import free_port
+from replica_process import eventually
 
 pytestmark = pytest.mark.slow
 CLI = [sys.executable, "-m", "openlakes_portal.cli"]
@@ -54,24 +57,6 @@ def register_routes(context):
         Route("GET", "ticks", ticks, access=READ, produces=("text/event-stream",)),
     ]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `condition`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 class Served:

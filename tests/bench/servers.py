@@ -14,17 +14,10 @@ from typing import Any
 
 from bench.sources import PLUGIN, RAW, STARLETTE
 from openlakes_portal._settings.load import merge
+from real_servers.child import free_port
 
 Ask = bytes | Callable[[], bytes]
 """A request, or what makes one request after the other."""
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def site(folder: Path, plugins: Mapping[str, int], prelude: str = "") -> Path:

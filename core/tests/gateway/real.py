@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from replica_process import PUBLIC, SESSION, Person, Replica, free_port
+from real_servers.child import free_port
+from replica_process import PUBLIC, SESSION, Person, Replica
 
 PORTAL_HOST = PUBLIC.partition("://")[2]
 PAGE = os.sysconf("SC_PAGE_SIZE")
