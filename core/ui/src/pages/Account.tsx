@@ -7,6 +7,7 @@ import { PageHeader, Panel } from "../ui/layout";
 import { useSession } from "../ui/session";
 import { Loaded } from "../ui/states";
 import { toast } from "../ui/toast";
+import { Chips } from "./access/Chips";
 import { Confirm } from "./access/Confirm";
 import { MyRequests } from "./access/MyRequests";
 import { NewToken } from "./access/NewToken";
@@ -73,17 +74,7 @@ function Profile(): ReactElement {
               </dd>
               <dt>Groups</dt>
               <dd>
-                {standing.groups.length ? (
-                  <span className="chips">
-                    {standing.groups.map((group) => (
-                      <span className="tag" key={group}>
-                        {group}
-                      </span>
-                    ))}
-                  </span>
-                ) : (
-                  "none"
-                )}
+                {standing.groups.length ? <Chips names={standing.groups} /> : "none"}
               </dd>
             </dl>
           </Panel>

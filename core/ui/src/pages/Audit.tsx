@@ -13,6 +13,7 @@ import { LogState } from "./audit/State";
 import { Story } from "./audit/Story";
 import { FILTERS, markOf, queryOf, sentenceOf, type AuditRecord } from "./audit/words";
 import "../ui/ask.css";
+import { useParameters } from "../ui/use-parameter";
 import "./audit/audit.css";
 
 const RESULTS = [
@@ -36,19 +37,11 @@ const CHIPS = [
 
 /** Who did what: newest first, filtered by the URL, page by page; one record's story over it. */
 export function Audit(): ReactElement {
-  const [parameters, setParameters] = useSearchParams();
+  const [, setParameters] = useSearchParams();
+  const [parameters, set] = useParameters();
   const chosen = queryOf(parameters).toString();
   const [query] = useDebouncedValue(chosen, 250);
   const records = usePaged<AuditRecord>(`/api/audit${query ? `?${query}` : ""}`);
-  const set = (name: string, value: string): void =>
-    setParameters(
-      (old) => {
-        if (value) old.set(name, value);
-        else old.delete(name);
-        return old;
-      },
-      { replace: true },
-    );
   const value = (name: string): string => parameters.get(name) ?? "";
   const filtered = FILTERS.some((name) => parameters.has(name));
   const opened = parameters.get("record");

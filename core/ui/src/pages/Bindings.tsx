@@ -1,11 +1,11 @@
 import { Autocomplete, Select, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState, type ReactElement } from "react";
-import { useSearchParams } from "react-router";
 import { GatedButton } from "../ui/access";
 import { useApi } from "../ui/api";
 import { Icon } from "../ui/icons";
 import { PageHeader, Panel } from "../ui/layout";
+import { useParameters } from "../ui/use-parameter";
 import { BindingsTable } from "./access/BindingsTable";
 import { NewBinding } from "./access/NewBinding";
 import { countOf, PagedRows, usePaged } from "./access/paged";
@@ -17,22 +17,13 @@ const FILTERS = ["role", "group", "subject"] as const;
 
 /** Who is given what: the bindings of the settings and those made here. */
 export function Bindings(): ReactElement {
-  const [parameters, setParameters] = useSearchParams();
+  const [parameters, set] = useParameters();
   const [making, setMaking] = useState(false);
   const chosen = Object.fromEntries(FILTERS.map((f) => [f, parameters.get(f)?.trim() ?? ""] as const).filter(([, value]) => value));
   const [wanted] = useDebouncedValue(new URLSearchParams(chosen).toString(), 200);
   const list = usePaged<Binding>(`/api/role-bindings?${wanted}`);
   const roles = useApi<{ items: Role[] }>("/api/roles").data?.items ?? [];
   const groups = useApi<{ items: Group[] }>("/api/groups").data?.items ?? [];
-  const set = (name: string, value: string): void =>
-    setParameters(
-      (old) => {
-        if (value) old.set(name, value);
-        else old.delete(name);
-        return old;
-      },
-      { replace: true },
-    );
   const role = parameters.get("role") ?? "";
   const names = roles.map((r) => r.name);
   return (

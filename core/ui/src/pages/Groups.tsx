@@ -6,6 +6,7 @@ import { EmptyState, Loaded } from "../ui/states";
 import { Table } from "../ui/table";
 import type { Group } from "./access/shapes";
 import "./access/access.css";
+import { Chips } from "./access/Chips";
 
 /** Groups of the identity provider, as far as they were seen or are bound. */
 export function Groups(): ReactElement {
@@ -36,14 +37,7 @@ export function Groups(): ReactElement {
                   label: "Roles",
                   value: (g) => g.roles.join(" "),
                   render: (g) => (
-                    <span className="chips">
-                      {g.roles.map((role) => (
-                        <span className="tag" key={role}>
-                          {role}
-                        </span>
-                      ))}
-                      {g.roles.length === 0 ? <span className="t3">none</span> : null}
-                    </span>
+                    <Chips names={g.roles} />
                   ),
                 },
               ]}

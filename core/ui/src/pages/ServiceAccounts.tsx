@@ -16,6 +16,7 @@ import { ServiceAccountDetail } from "./access/ServiceAccountDetail";
 import type { ServiceAccount } from "./access/shapes";
 import { fieldErrors, useFieldErrors } from "./access/field-errors";
 import "./access/access.css";
+import { Chips } from "./access/Chips";
 
 /** Names for machines; and one of them, by the address. */
 export function ServiceAccounts(): ReactElement {
@@ -64,14 +65,7 @@ function AccountList(): ReactElement {
                   label: "Roles",
                   value: (a) => a.roles.map((r) => r.role).join(" "),
                   render: (a) => (
-                    <span className="chips">
-                      {[...new Set(a.roles.map((r) => r.role))].map((role) => (
-                        <span className="tag" key={role}>
-                          {role}
-                        </span>
-                      ))}
-                      {a.roles.length === 0 ? <span className="t3">none</span> : null}
-                    </span>
+                    <Chips names={[...new Set(a.roles.map((r) => r.role))]} />
                   ),
                 },
                 { id: "at", label: "Made", wide: true, value: (a) => a.created_at, render: (a) => <Time at={a.created_at} /> },

@@ -1,16 +1,18 @@
 import { SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import type { ReactElement } from "react";
-import { Link, useParams, useSearchParams } from "react-router";
+import { Link, useParams } from "react-router";
 import { PageHeader, Panel } from "../ui/layout";
 import { EmptyState } from "../ui/states";
 import { Status } from "../ui/status";
 import { Table } from "../ui/table";
 import { Time } from "../ui/time";
+import { useParameters } from "../ui/use-parameter";
 import { countOf, PagedRows, usePaged } from "./access/paged";
 import type { User } from "./access/shapes";
 import { UserDetail } from "./access/UserDetail";
 import "./access/access.css";
+import { Chips } from "./access/Chips";
 
 /** People who have signed in; and one of them, by the address. */
 export function Users(): ReactElement {
@@ -19,21 +21,12 @@ export function Users(): ReactElement {
 }
 
 function UserList(): ReactElement {
-  const [parameters, setParameters] = useSearchParams();
+  const [parameters, set] = useParameters();
   const text = parameters.get("q") ?? "";
   const [q] = useDebouncedValue(text, 200);
   const disabled = parameters.get("disabled") ?? "";
   const query = new URLSearchParams({ ...(q ? { q } : {}), ...(disabled ? { disabled } : {}) });
   const list = usePaged<User>(`/api/users?${query}`);
-  const set = (name: string, value: string): void =>
-    setParameters(
-      (old) => {
-        if (value) old.set(name, value);
-        else old.delete(name);
-        return old;
-      },
-      { replace: true },
-    );
   return (
     <>
       <PageHeader title="Users" crumbs="Admin" subtitle="Everybody who has signed in. The identity provider makes accounts; here is what they may." />
@@ -80,14 +73,7 @@ function UserList(): ReactElement {
                   label: "Roles",
                   value: (u) => u.roles.map((r) => r.role).join(" "),
                   render: (u) => (
-                    <span className="chips">
-                      {[...new Set(u.roles.map((r) => r.role))].map((role) => (
-                        <span className="tag" key={role}>
-                          {role}
-                        </span>
-                      ))}
-                      {u.roles.length === 0 ? <span className="t3">none</span> : null}
-                    </span>
+                    <Chips names={[...new Set(u.roles.map((r) => r.role))]} />
                   ),
                 },
                 { id: "groups", label: "Groups", wide: true, value: (u) => u.groups.join(" "), render: (u) => <span className="t2">{u.groups.join(", ")}</span> },

@@ -8,9 +8,8 @@ import { Confirm, PreviewView, usePreview } from "./Confirm";
 import { UntilField, useUntil } from "./UntilField";
 import type { Binding, Preview } from "./shapes";
 import { fieldErrors, useFieldErrors } from "./field-errors";
-import { givenWords, reasonWords } from "./words";
+import { givenWords, reasonWords, TOUCHED_BY_BINDINGS } from "./words";
 
-const CHANGED = ["/api/role-bindings", "/api/roles", "/api/access", "/api/users", "/api/groups", "/api/service-accounts"];
 type Changed = { preview: Preview };
 type Props = { binding: Binding; onClose: () => void };
 
@@ -46,7 +45,7 @@ export function ChangeBinding({ binding, onClose }: Props): ReactElement {
     api(`${pathOf(binding)}${dryRun ? "?dry_run=true" : ""}`, { method: "PATCH", body: changes(), headers: versionOf(binding) });
   const key = until.changed || resource.trim() !== (binding.resource ?? "") ? `${until.key} ${resource.trim()}` : null;
   const tried = usePreview(key, async () => (await send(true)).preview);
-  const save = useApiMutation<void, Changed>(() => send(false), CHANGED);
+  const save = useApiMutation<void, Changed>(() => send(false), TOUCHED_BY_BINDINGS);
   const run = async (): Promise<void> => {
     if (until.at === undefined) return setErrors({ expires_at: "Choose a day." });
     if (reason.trim() === "") return setErrors({ reason: "Say why: it stays with the binding." });
@@ -76,7 +75,7 @@ export function RemoveBinding({ binding, onClose }: Props): ReactElement {
   const { reload } = usePortal();
   const send = (query = ""): Promise<Changed> => api(`${pathOf(binding)}${query}`, { method: "DELETE", headers: versionOf(binding) });
   const tried = usePreview("once", async () => (await send("?dry_run=true")).preview);
-  const remove = useApiMutation<void, Changed>(() => send(), CHANGED);
+  const remove = useApiMutation<void, Changed>(() => send(), TOUCHED_BY_BINDINGS);
   return (
     <Confirm
       title="Take this binding back?"

@@ -9,6 +9,7 @@ import { PersonSelect } from "./PersonSelect";
 import { UntilField, useUntil } from "./UntilField";
 import type { Binding, Group, Page, Permission, Preview, Role, ServiceAccount } from "./shapes";
 import { fieldErrors, useFieldErrors } from "./field-errors";
+import { TOUCHED_BY_BINDINGS } from "./words";
 
 type Kind = "group" | "person" | "service";
 type Props = { role?: string; subject?: string; onClose: () => void };
@@ -18,7 +19,6 @@ const KINDS: { value: Kind; label: string }[] = [
   { value: "person", label: "A person" },
   { value: "service", label: "A service account" },
 ];
-const CHANGED = ["/api/role-bindings", "/api/roles", "/api/access", "/api/users", "/api/groups", "/api/service-accounts"];
 
 export function NewBinding({ role: fixedRole, subject: fixedSubject, onClose }: Props): ReactElement {
   const [kind, setKind] = useState<Kind>(fixedSubject?.startsWith("service:") ? "service" : fixedSubject ? "person" : "group");
@@ -46,7 +46,7 @@ export function NewBinding({ role: fixedRole, subject: fixedSubject, onClose }: 
     });
   const whole = role !== "" && whom.trim() !== "" && until.at !== undefined;
   const tried = usePreview(whole ? JSON.stringify([kind, whom, role, scoped && resource, until.key]) : null, async () => (await send(true, "preview")).preview);
-  const save = useApiMutation<void, { binding: Binding }>(() => send(false, reason.trim()), CHANGED);
+  const save = useApiMutation<void, { binding: Binding }>(() => send(false, reason.trim()), TOUCHED_BY_BINDINGS);
   const run = async (): Promise<void> => {
     const found: Record<string, string> = {};
     if (whom.trim() === "") found["whom"] = "Choose who gets it.";

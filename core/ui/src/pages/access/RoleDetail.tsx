@@ -10,6 +10,7 @@ import { toast } from "../../ui/toast";
 import { BindingsTable } from "./BindingsTable";
 import { Confirm } from "./Confirm";
 import { NewBinding } from "./NewBinding";
+import { OneOf } from "./OneOf";
 import { countOf, PagedRows, usePaged } from "./paged";
 import { RoleForm } from "./RoleForm";
 import type { Binding, Permission, Role } from "./shapes";
@@ -19,16 +20,10 @@ const CRUMBS = <Link to="/admin/roles">Admin / Roles</Link>;
 
 export function RoleDetail({ name }: { name: string }): ReactElement {
   const query = useApi<Role>(`/api/roles/${encodeURIComponent(name)}`);
-  if (query.data) return <OneRole role={query.data} />;
   return (
-    <>
-      <PageHeader title={name} crumbs={CRUMBS} />
-      <Panel label={name}>
-        <Loaded query={query} rows={8}>
-          {() => null}
-        </Loaded>
-      </Panel>
-    </>
+    <OneOf title={name} crumbs={CRUMBS} query={query}>
+      {(found) => <OneRole role={found} />}
+    </OneOf>
   );
 }
 

@@ -5,13 +5,13 @@ import { GatedButton } from "../../ui/access";
 import { api, useApi, useApiMutation } from "../../ui/api";
 import { Icon } from "../../ui/icons";
 import { PageHeader, Panel } from "../../ui/layout";
-import { Loaded } from "../../ui/states";
 import { Status } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { toast } from "../../ui/toast";
 import { Confirm, PreviewView, usePreview } from "./Confirm";
 import { NewBinding } from "./NewBinding";
 import { NewToken } from "./NewToken";
+import { OneOf } from "./OneOf";
 import { countOf, PagedRows, usePaged } from "./paged";
 import { RolesHeld } from "./Standing";
 import { TokensTable } from "./TokensTable";
@@ -24,16 +24,10 @@ const CHANGED = ["/api/service-accounts", "/api/access", "/api/role-bindings", "
 export function ServiceAccountDetail({ name }: { name: string }): ReactElement {
   const path = `/api/service-accounts/${encodeURIComponent(name)}`;
   const query = useApi<ServiceAccount>(path);
-  if (query.data) return <OneAccount account={query.data} path={path} />;
   return (
-    <>
-      <PageHeader title={name} crumbs={CRUMBS} />
-      <Panel label={name}>
-        <Loaded query={query} rows={8}>
-          {() => null}
-        </Loaded>
-      </Panel>
-    </>
+    <OneOf title={name} crumbs={CRUMBS} query={query}>
+      {(found) => <OneAccount account={found} path={path} />}
+    </OneOf>
   );
 }
 

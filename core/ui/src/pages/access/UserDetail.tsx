@@ -7,12 +7,14 @@ import { api, useApi, useApiMutation } from "../../ui/api";
 import { plural } from "../../ui/format";
 import { PageHeader, Panel } from "../../ui/layout";
 import { usePermission, usePortal } from "../../ui/session";
-import { EmptyState, Loaded } from "../../ui/states";
+import { EmptyState } from "../../ui/states";
 import { Status } from "../../ui/status";
 import { Table } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { toast } from "../../ui/toast";
+import { Chips } from "./Chips";
 import { Confirm, PreviewView, usePreview } from "./Confirm";
+import { OneOf } from "./OneOf";
 import { countOf, PagedRows, usePaged } from "./paged";
 import { PersonSelect } from "./PersonSelect";
 import { SessionsTable } from "./SessionsTable";
@@ -24,16 +26,10 @@ import { MANAGE } from "./words";
 export function UserDetail({ username }: { username: string }): ReactElement {
   const path = `/api/users/${encodeURIComponent(username)}`;
   const query = useApi<User>(path);
-  if (query.data) return <Person user={query.data} path={path} />;
   return (
-    <>
-      <PageHeader title={username} crumbs={<Link to="/admin/users">Admin / Users</Link>} />
-      <Panel label={username}>
-        <Loaded query={query} rows={8}>
-          {() => null}
-        </Loaded>
-      </Panel>
-    </>
+    <OneOf title={username} crumbs={<Link to="/admin/users">Admin / Users</Link>} query={query}>
+      {(found) => <Person user={found} path={path} />}
+    </OneOf>
   );
 }
 
@@ -72,17 +68,7 @@ function Person({ user, path }: { user: User; path: string }): ReactElement {
           </dd>
           <dt>Groups</dt>
           <dd>
-            {user.groups.length ? (
-              <span className="chips">
-                {user.groups.map((group) => (
-                  <span className="tag" key={group}>
-                    {group}
-                  </span>
-                ))}
-              </span>
-            ) : (
-              "none"
-            )}
+            {user.groups.length ? <Chips names={user.groups} /> : "none"}
           </dd>
           <dt>First seen</dt>
           <dd>

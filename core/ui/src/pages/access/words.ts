@@ -75,6 +75,9 @@ export function endOfDay(date: string): string | undefined {
   return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
 
+/** What is asked again after a binding was made, changed or removed. */
+export const TOUCHED_BY_BINDINGS = ["/api/role-bindings", "/api/roles", "/api/access", "/api/users", "/api/groups", "/api/service-accounts"];
+
 /** The permission to change who may do what. */
 export const MANAGE = "core:access:manage";
 
