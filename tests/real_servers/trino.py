@@ -166,6 +166,8 @@ def _configure(folder: Path, issuer: str, http: int, https: int) -> tuple[Path, 
             "http-server.https.enabled": "true",
             "http-server.https.port": https,
             "http-server.https.keystore.path": keystore,
+            # The gateway says whence a request came; by default Trino refuses whoever does.
+            "http-server.process-forwarded": "ignore",
             "http-server.authentication.type": "JWT",
             "http-server.authentication.jwt.key-file": f"{issuer}/jwks.json",
             "http-server.authentication.jwt.required-issuer": issuer,
