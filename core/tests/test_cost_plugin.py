@@ -40,6 +40,18 @@ async def test_an_analyst_sees_the_report_as_herself(
     assert upstream("billing").last.token.subject == "bi-analyst"
 
 
+async def test_what_an_upstream_sets_for_one_person_is_sent_for_nobody(
+    portal: PortalUnderTest, upstream: Callable[[str], FakeUpstream]
+) -> None:
+    report = upstream("billing").get("/v1/report")
+    report.answers({"total": 1, "days": [], "datasets": []})
+    report.headers["set-cookie"] = "session=of-the-engineer; Path=/"
+    assert (await portal.signed_in("data-engineer").get("/api/plugins/cost/report")).status_code == 200
+    for persona in ("bi-analyst", "data-engineer"):
+        assert (await portal.signed_in(persona).get("/api/plugins/cost/report")).status_code == 200
+        assert "cookie" not in upstream("billing").last.headers, f"the engineer's session is sent for {persona}"
+
+
 async def test_the_token_is_for_that_upstream_short_and_verifiable(
     portal: PortalUnderTest, upstream: Callable[[str], FakeUpstream]
 ) -> None:

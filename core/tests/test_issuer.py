@@ -3,6 +3,7 @@
 import asyncio
 import json
 import warnings
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,27 @@ async def test_one_token_for_a_session_and_audience_in_half_a_minute(database: D
     before = issuer.keys._database.queries
     await issuer.mint(ANALYST, PortalToken("third"))
     assert issuer.keys._database.queries == before, "P10"
+
+
+async def test_a_token_says_of_the_person_what_its_system_needs_and_nothing_else(
+    database: Database, tmp_path: Path
+) -> None:
+    issuer = Issuer(ISSUER, keys_of(database, tmp_path))
+    person = replace(ANALYST, email="a@acme.example", roles=frozenset({"viewer", "bi-analyst"}))
+
+    async def said(principal: Principal, token: PortalToken) -> dict[str, Any]:
+        value = (await issuer.mint(principal, token)).value.get_secret_value()
+        return verified(value, await issuer.jwks(), "EdDSA")
+
+    full = PortalToken("bi", claims=("roles", "name", "email"))
+    claims = await said(person, full)
+    assert (claims["roles"], claims["name"], claims["email"]) == (["bi-analyst", "viewer"], "A", "a@acme.example")
+    assert set(await said(person, PortalToken("db"))) == {"iss", "sub", "aud", "iat", "nbf", "exp"}
+    assert "email" not in await said(ANALYST, full), "what is not known is not said"
+    demoted = replace(person, roles=frozenset({"viewer"}))
+    assert (await said(demoted, full))["roles"] == ["viewer"], "a role that was taken away is not said once more"
+    with pytest.raises(ValueError, match="claims"):
+        PortalToken("bi", claims=("groups",))  # type: ignore[arg-type]
 
 
 async def test_the_keys_are_published_with_a_time_to_keep_them(url: str, tmp_path: Path) -> None:

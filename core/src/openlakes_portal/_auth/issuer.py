@@ -16,6 +16,10 @@ BACKDATE = 5
 AGAIN = 30.0
 MAX_SESSIONS = 10_000
 
+Said = tuple[tuple[str, str | tuple[str, ...]], ...]
+Minted = tuple[str, PortalToken, Said]
+"""For whom, which token, and what it says of them."""
+
 
 class Issuer:
     """Mints tokens and publishes the keys that verify them. `mint` and `jwks` run in the portal's own loop."""
@@ -23,13 +27,14 @@ class Issuer:
     def __init__(self, issuer: str, keys: SigningKeys) -> None:
         self._issuer = issuer
         self.keys = keys
-        self._minted: dict[str, dict[tuple[str, PortalToken], tuple[float, str, UpstreamCredential]]] = {}
+        self._minted: dict[str, dict[Minted, tuple[float, str, UpstreamCredential]]] = {}
         self.mints = 0
 
     def held(self, principal: Principal, token: PortalToken) -> UpstreamCredential | None:
         """The token minted for this session and audience within 30 s, or as long as half of it lasts; None once the key
-        that signed it may have been dropped."""
-        found = self._minted.get(principal.session_id or principal.identity, {}).get((principal.identity, token))
+        that signed it may have been dropped, or what it says of the person holds no more."""
+        said = said_of(principal, token)
+        found = self._minted.get(principal.session_id or principal.identity, {}).get((principal.identity, token, said))
         if found is None or time.monotonic() - found[0] >= min(AGAIN, token.lifetime / 2):
             return None
         return found[2] if self.keys.fresh and self.keys.has(found[1]) else None
@@ -61,7 +66,9 @@ class Issuer:
 
         moment = time.time()
         expires = int(moment) + token.lifetime
-        claims = {
+        said = said_of(principal, token)
+        claims: dict[str, Any] = {
+            **{name: list(value) if name == "roles" else value for name, value in said},
             "iss": self._issuer,
             "sub": principal.username,
             "aud": token.audience,
@@ -86,5 +93,19 @@ class Issuer:
         if len(self._minted) > MAX_SESSIONS:
             self._minted.clear()
         session = self._minted.setdefault(principal.session_id or principal.identity, {})
-        session[(principal.identity, token)] = (time.monotonic(), key.kid, credential)  # wall clocks may be set back
+        session[(principal.identity, token, said)] = (
+            time.monotonic(),
+            key.kid,
+            credential,
+        )  # wall clocks may be set back
         return credential
+
+
+def said_of(principal: Principal, token: PortalToken) -> Said:
+    """What the token says of the person besides who it is: the claims that it names, and that are known."""
+    known: dict[str, str | tuple[str, ...] | None] = {
+        "roles": tuple(sorted(principal.roles)),
+        "name": principal.name,
+        "email": principal.email,
+    }
+    return tuple((name, value) for name in token.claims if (value := known[name]) is not None)

@@ -202,6 +202,8 @@ class HttpUpstreamClient:
             await held[1].aclose()
 
     def _pool(self) -> "httpx.AsyncClient":
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx
 
         loop = asyncio.get_running_loop()
@@ -215,7 +217,13 @@ class HttpUpstreamClient:
             verify = ssl.create_default_context(cafile=str(self._upstream.tls.ca_file))
         limits = httpx.Limits(max_connections=self._upstream.max_connections, max_keepalive_connections=10)
         client = httpx.AsyncClient(
-            timeout=self._upstream.timeout, limits=limits, verify=verify, trust_env=False, follow_redirects=False
+            timeout=self._upstream.timeout,
+            limits=limits,
+            verify=verify,
+            trust_env=False,
+            follow_redirects=False,
+            # Keeps nothing: what an upstream sets for one person is never sent with another's call.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
         self._pools[id(loop)] = (loop, client)
         return client

@@ -51,7 +51,7 @@ from openlakes_portal.spi.events import AuditEventType
 from openlakes_portal.spi.health import HealthCheck, HealthReport
 from openlakes_portal.spi.hookspecs import CONTRACT_VERSION, PluginManifest, hookimpl
 from openlakes_portal.spi.http import AsgiRoute, Event, Events, File, Listing, Reply, Request, Route, Stream
-from openlakes_portal.spi.identity import PortalToken, ProviderToken, TokenExchanger, UpstreamCredential
+from openlakes_portal.spi.identity import PortalToken, ProviderToken, TokenClaim, TokenExchanger, UpstreamCredential
 from openlakes_portal.spi.pages import SECTIONS, Module, NavEntry, Page, Section, Slot, SlotContent
 from openlakes_portal.spi.search import SearchProvider, SearchResult
 from openlakes_portal.spi.services import (
@@ -175,6 +175,7 @@ __all__ = [
     "Timeline",
     "TimelineEntry",
     "Tls",
+    "TokenClaim",
     "TokenExchanger",
     "TooLarge",
     "Unavailable",

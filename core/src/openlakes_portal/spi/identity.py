@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from pydantic import SecretStr
 
 from openlakes_portal.spi.access import Principal
 from openlakes_portal.spi.errors import UpstreamAuthFailed
+
+TokenClaim = Literal["roles", "name", "email"]
+"""What a token of the portal can say of a person besides who it is."""
+TOKEN_CLAIMS: tuple[str, ...] = get_args(TokenClaim)
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,25 @@ class TokenExchanger(Protocol):
 @dataclass(frozen=True)
 class PortalToken:
     """The usual exchanger: a token that the portal itself issues (JWT; keys at `/.well-known/jwks.json`), `sub` the
-    person's user name, `aud` the audience, `lifetime` in seconds (at most 600). Core mints it."""
+    person's user name, `aud` the audience, `lifetime` in seconds (at most 600). Core mints it.
+
+    `claims` names what it says of the person besides, for a system that gives rights by it or shows it: `roles` (a list
+    of those that hold everywhere), `name`, `email` (left out where it is not known). Nothing that it does not need.
+    """
 
     audience: str
     lifetime: int = 300
     algorithm: Literal["EdDSA", "ES256", "RS256"] = "EdDSA"
+    claims: tuple[TokenClaim, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.audience:
             raise ValueError("PortalToken needs an audience")
         if not 1 <= self.lifetime <= 600:
             raise ValueError(f"PortalToken lifetime {self.lifetime} is not between 1 and 600 seconds")
+        unknown = set(self.claims) - set(TOKEN_CLAIMS)
+        if unknown:
+            raise ValueError(f"PortalToken claims {sorted(unknown)} are not of {', '.join(TOKEN_CLAIMS)}")
 
     async def exchange(self, principal: Principal, audience: str, purpose: str) -> UpstreamCredential:
         """Core mints this kind itself, with keys that no plugin sees; outside of a portal nobody can."""
