@@ -25,8 +25,8 @@ from joserfc.jwk import ECKey, OKPKey
 from bootstrap.machine import install_debian_package
 from bootstrap.paths import cache_dir
 from bootstrap.stamps import only_one
+from openlakes_portal_stack.runner.certificate import self_signed
 from real_servers import child
-from real_servers.certificate import self_signed
 from real_servers.jwks import serving
 
 VERSION = "476"
