@@ -155,6 +155,8 @@ def _configuration(site: Site) -> dict[str, object]:
         "http-server.https.enabled": "true",
         "http-server.https.port": site.ports["https"],
         "http-server.https.keystore.path": site.folder / "etc" / "server.pem",
+        # The portal's gateway says whence a request to the web page came; by default Trino refuses whoever does.
+        "http-server.process-forwarded": "ignore",
         "http-server.authentication.type": "JWT,PASSWORD",
         "http-server.authentication.jwt.key-file": f"{site.portal}/.well-known/jwks.json",
         "http-server.authentication.jwt.required-issuer": site.portal_issuer,
