@@ -25,8 +25,8 @@ from joserfc.jwk import ECKey, OKPKey
 from bootstrap.machine import install_debian_package
 from bootstrap.paths import cache_dir
 from bootstrap.stamps import only_one
+from openlakes_portal_stack.runner.certificate import self_signed
 from real_servers import child
-from real_servers.certificate import self_signed
 from real_servers.jwks import serving
 
 VERSION = "476"
@@ -166,6 +166,8 @@ def _configure(folder: Path, issuer: str, http: int, https: int) -> tuple[Path, 
             "http-server.https.enabled": "true",
             "http-server.https.port": https,
             "http-server.https.keystore.path": keystore,
+            # The gateway says whence a request came; by default Trino refuses whoever does.
+            "http-server.process-forwarded": "ignore",
             "http-server.authentication.type": "JWT",
             "http-server.authentication.jwt.key-file": f"{issuer}/jwks.json",
             "http-server.authentication.jwt.required-issuer": issuer,

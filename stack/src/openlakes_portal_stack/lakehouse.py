@@ -14,9 +14,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
+from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.partitioning import PartitionSpec
@@ -45,8 +45,22 @@ def open_catalog(folder: Path) -> SqlCatalog:
 
 
 def fill(folder: Path, progress: Progress) -> None:
-    """Make every table that is not there, or not complete. Raises `SeedFailed`."""
-    catalog = open_catalog(folder)
+    """Make every table in `folder` that is not there, or not complete. Raises `SeedFailed`."""
+
+    def emptied(name: str) -> str:
+        location = folder / "warehouse" / NAMESPACE / name
+        shutil.rmtree(location, ignore_errors=True)
+        return location.as_uri()
+
+    _fill(open_catalog(folder), emptied, progress)
+
+
+def fill_catalog(catalog: Catalog, progress: Progress) -> None:
+    """The same in a catalog that chooses its tables' places itself. Raises `SeedFailed`."""
+    _fill(catalog, lambda name: None, progress)
+
+
+def _fill(catalog: Catalog, emptied: Callable[[str], str | None], progress: Progress) -> None:
     catalog.create_namespace_if_not_exists(NAMESPACE)
     seeded = f"{flights13.DISTRIBUTION} {flights13.version()}, layout {LAYOUT}"
     for source in flights13.TABLES:
@@ -56,33 +70,31 @@ def fill(folder: Path, progress: Progress) -> None:
             continue
         progress(f"{name}: reading the source")
         data = flights13.read(source)
-        table = _make(catalog, folder, source, data)
+        table = _make(catalog, emptied, source, data)
         _verify(table, source, data)
         with table.transaction() as transaction:
             transaction.set_properties({SEEDED: seeded})
         progress(f"{name}: {data.num_rows:,} rows written and verified")
 
 
-def _is_complete(catalog: SqlCatalog, source: SourceTable, seeded: str) -> bool:
+def _is_complete(catalog: Catalog, source: SourceTable, seeded: str) -> bool:
     try:
         table = catalog.load_table((NAMESPACE, source.name))
         if table.properties.get(SEEDED) != seeded:
             return False
-        return all(_local(task.file.file_path).is_file() for task in table.scan().plan_files())
+        return all(table.io.new_input(task.file.file_path).exists() for task in table.scan().plan_files())
     except (NoSuchTableError, OSError):
         return False  # never made, or its files are gone: the folder was moved or thinned out
 
 
-def _make(catalog: SqlCatalog, folder: Path, source: SourceTable, data: pa.Table) -> Table:
+def _make(catalog: Catalog, emptied: Callable[[str], str | None], source: SourceTable, data: pa.Table) -> Table:
     identifier = (NAMESPACE, source.name)
     if catalog.table_exists(identifier):
         catalog.drop_table(identifier)
-    location = folder / "warehouse" / NAMESPACE / source.name
-    shutil.rmtree(location, ignore_errors=True)
     table = catalog.create_table(
         identifier,
         schema=source.schema,
-        location=location.as_uri(),
+        location=emptied(source.name),
         properties={"comment": source.comment, "format-version": "2"},
     )
     if source.partition:
@@ -100,10 +112,6 @@ def _verify(table: Table, source: SourceTable, data: pa.Table) -> None:
         raise SeedFailed(f"{source.name}: the source has {wanted}, the table has {found}")
     if source.partition and table.spec() == PartitionSpec():
         raise SeedFailed(f"{source.name} is not partitioned by {source.partition}")
-
-
-def _local(location: str) -> Path:
-    return Path(unquote(urlsplit(location).path))
 
 
 def _end_with_parent() -> None:

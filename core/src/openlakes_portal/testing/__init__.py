@@ -10,10 +10,12 @@ Installing core makes the pytest fixtures known (`portal`, `upstream`, `portal_s
 """
 
 from openlakes_portal.testing.conformance import Finding, check_plugin
+from openlakes_portal.testing.faults import FAULTS, faulty
 from openlakes_portal.testing.portal import PortalUnderTest, SignedIn, candidate_for, portal_for
 from openlakes_portal.testing.upstream import FakeUpstream, ReceivedRequest, ReceivedToken
 
 __all__ = [
+    "FAULTS",
     "FakeUpstream",
     "Finding",
     "PortalUnderTest",
@@ -22,5 +24,6 @@ __all__ = [
     "SignedIn",
     "candidate_for",
     "check_plugin",
+    "faulty",
     "portal_for",
 ]

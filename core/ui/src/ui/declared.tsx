@@ -15,7 +15,7 @@ import { Markdown } from "./markdown";
 import { labelOf } from "./schema";
 import { EmptyState, Loaded, Loading } from "./states";
 import { Table } from "./table";
-import { LinkedValue, Value } from "./value";
+import { LinkedValue, Value, type ValueKind } from "./value";
 
 type Around = { page: DeclaredWire; query: string };
 
@@ -45,7 +45,7 @@ function Blocks({ blocks, around }: { blocks: BlockWire[]; around: Around }): Re
                     <div className="fact">
                       <span>{stat.label}</span>
                       <b>
-                        <Value value={pick(data, stat.value)} kind={stat.kind ?? "number"} unit={stat.unit} />
+                        <Figure value={pick(data, stat.value)} stat={stat} />
                       </b>
                     </div>
                   )}
@@ -59,6 +59,12 @@ function Blocks({ blocks, around }: { blocks: BlockWire[]; around: Around }): Re
       )}
     </div>
   );
+}
+
+/** A figure that nobody could tell is no NULL out of a table. */
+function Figure({ value, stat }: { value: unknown; stat: { kind?: ValueKind; unit?: string } }): ReactElement {
+  if (value === null || value === undefined) return <span className="t3">not known</span>;
+  return <Value value={value} kind={stat.kind ?? "number"} unit={stat.unit} />;
 }
 
 /** The data of a block: its own source, else the page's. */

@@ -1,0 +1,1 @@
+"""Metrics and alerts: what Prometheus and Alertmanager know of the lakehouse."""

@@ -1,0 +1,107 @@
+"""OpenBao 2.7, which speaks Vault's API: sealed at rest, unsealed by the stack with a key that it keeps.
+
+Its storage (raft, alone) lies in the component's folder. Whoever reads that folder can unseal it: it is meant for one
+machine, not for production (https://openbao.org/docs/concepts/seal/).
+"""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from openlakes_portal_stack.runner.component import Component, Program, Site, StackError
+from openlakes_portal_stack.runner.fetch import python_environment
+from openlakes_portal_stack.runner.layout import write_whole
+
+
+def root_token(site: Site) -> str:
+    """The token that may do everything."""
+    return str(_keys(site)["root_token"])
+
+
+def _program(site: Site) -> Path:
+    return python_environment(site, "openbao") / "bin" / "bao"
+
+
+def _install(site: Site) -> None:
+    _program(site)
+
+
+def _prepare(site: Site) -> None:
+    (site.folder / "data").mkdir(exist_ok=True)
+    configuration = {
+        "listener": {"tcp": {"address": f"127.0.0.1:{site.ports['http']}", "tls_disable": True}},
+        "storage": {"raft": {"path": str(site.folder / "data"), "node_id": "openlakes"}},
+        "api_addr": site.address,
+        "cluster_addr": f"http://127.0.0.1:{site.ports['cluster']}",
+        "ui": True,
+        "telemetry": {"prometheus_retention_time": "1h", "disable_hostname": True},
+    }
+    write_whole(site.folder / "openbao.json", json.dumps(configuration, indent=2))
+
+
+def _programs(site: Site) -> list[Program]:
+    command: list[str | Path] = [_program(site), "server", f"-config={site.folder / 'openbao.json'}"]
+    return [Program("openbao", command, cwd=site.folder, ports=("http",))]
+
+
+def _ready(site: Site) -> bool:
+    """Initialised at the first start, and unsealed at each."""
+    try:
+        state = _ask(site, "GET", "/v1/sys/seal-status")
+        if not state["initialized"]:
+            keys = _ask(site, "PUT", "/v1/sys/init", {"secret_shares": 1, "secret_threshold": 1})
+            write_whole(site.folder / "keys.json", json.dumps(keys))
+            state = _ask(site, "GET", "/v1/sys/seal-status")
+        if state["sealed"]:
+            state = _ask(site, "PUT", "/v1/sys/unseal", {"key": _keys(site)["keys_base64"][0]})
+        return not state["sealed"]
+    except (OSError, ValueError):
+        return False
+
+
+def _finish(site: Site) -> None:
+    token = root_token(site)
+    if "secret/" not in _ask(site, "GET", "/v1/sys/mounts", token=token)["data"]:
+        _ask(site, "POST", "/v1/sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}, token)
+
+
+def _keys(site: Site) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((site.folder / "keys.json").read_text())
+    except FileNotFoundError as error:
+        raise StackError(
+            f"OpenBao was initialised, and its key is not in {site.folder}: `openlakes stack reset` begins anew."
+        ) from error
+    return found
+
+
+def _ask(site: Site, method: str, path: str, body: object = None, token: str = "") -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"X-Vault-Token": token} if token else {}
+    request = urllib.request.Request(f"{site.address}{path}", data=data, headers=headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+    except urllib.error.HTTPError as refused:
+        raise OSError(f"{method} {path}: {refused.code} {refused.read().decode(errors='replace')}") from refused
+    told: dict[str, Any] = json.loads(text) if text else {}
+    return told
+
+
+COMPONENT = Component(
+    id="openbao",
+    title="OpenBao",
+    version="2.7.2",
+    install=_install,
+    prepare=_prepare,
+    programs=_programs,
+    ready=_ready,
+    finish=_finish,
+    address=lambda site: f"http://127.0.0.1:{site.ports['http']}",
+    ports=("http", "cluster"),
+    memory=130,
+    disk=300,
+    ready_within=60,
+)

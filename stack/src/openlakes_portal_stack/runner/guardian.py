@@ -1,0 +1,42 @@
+"""Ends a stack when the process that it belongs to is gone, however that died: `python -m ...guardian PID ROOT`.
+
+The supervisor itself keeps it, so that nothing outlives the demo, not even after `kill -9`.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from openlakes_portal_stack.runner.component import Program
+from openlakes_portal_stack.runner.layout import Layout
+from openlakes_portal_stack.runner.supervision import Supervisor
+
+NAME = "guardian"
+
+
+def program(owner: int, layout: Layout) -> Program:
+    """The guardian as a program of the stack that belongs to the process `owner`."""
+    born = psutil.Process(owner).create_time()
+    return Program(NAME, [sys.executable, "-m", __name__, str(owner), repr(born), str(layout.root)], stop_seconds=5)
+
+
+def main(owner: int, born: float, root: Path) -> int:
+    """Watch, then end the stack. A process id alone may be given to another process meanwhile."""
+    while _lives(owner, born):
+        time.sleep(1)
+    Supervisor(Layout(root)).ask_to_end()
+    return 0
+
+
+def _lives(owner: int, born: float) -> bool:
+    try:
+        process = psutil.Process(owner)
+        return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])))

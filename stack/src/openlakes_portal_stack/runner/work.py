@@ -1,0 +1,143 @@
+"""Programs that run to their end on the stack's behalf (installers, migrations), and ending them when a person does."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from openlakes_portal_stack.runner.component import StackError
+
+KEPT_LINES = 15
+PASSED_ON = ("PATH", "LANG", "TZ", "TMPDIR", "JAVA_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+# How this machine reaches package registries is the machine's business: its clients' own variables are passed on.
+PASSED_ON_BEGINNINGS = ("PIP_", "UV_", "NPM_", "npm_", "NODE_EXTRA", "MAVEN_", "MVN_")
+PASSED_ON_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+
+
+class Interrupted(StackError):
+    """Somebody ended the work."""
+
+
+class Interruption:
+    """Ends what is being done: no further program starts, and those that run are ended with their children."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._asked = threading.Event()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
+
+    def ask(self) -> None:
+        """End the work. May be called from a signal handler's thread; a second time it does nothing more."""
+        self._asked.set()
+        with self._lock:
+            for process in self._processes:
+                _end(process)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep. Raises `Interrupted` as soon as it is asked for."""
+        if self._asked.wait(seconds):
+            raise Interrupted("interrupted")
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        account: str | None = None,
+        cwd: Path | None = None,
+        text: str | None = None,
+        seconds: float = 1800,
+    ) -> str:
+        """Run a program to its end, with `text` as its input; what it printed. Raises `StackError` with the end of
+        that, or `Interrupted`."""
+        name = Path(str(command[0])).name
+        try:
+            process = self._start(command, environment, account, cwd)
+        except OSError as error:
+            raise StackError(f"{name} could not be started: {error.strerror}.") from error
+        overdue = threading.Timer(seconds, _end, (process,))
+        overdue.start()
+        try:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            _feed(process.stdin, text or "")
+            lines = list(process.stdout)
+            status = process.wait()
+        finally:
+            overdue.cancel()
+            with self._lock:
+                self._processes.discard(process)
+            _end(process)
+        if self.is_asked:
+            raise Interrupted("interrupted")
+        if status != 0:
+            end = " / ".join(line.strip() for line in deque(lines, KEPT_LINES) if line.strip())
+            late = " (it took too long and was ended)" if overdue.finished.is_set() and status < 0 else ""
+            raise StackError(f"{name} failed with status {status}{late}: {end[-1500:]}")
+        return "".join(lines)
+
+    def _start(
+        self, command: Sequence[str | Path], environment: Mapping[str, str], account: str | None, cwd: Path | None
+    ) -> subprocess.Popen[str]:
+        with self._lock:
+            if self.is_asked:
+                raise Interrupted("interrupted")
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=dict(environment),
+                cwd=cwd,
+                user=account,
+                group=main_group(account),
+                extra_groups=[] if account else None,
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            return process
+
+
+def main_group(account: str | None) -> int | None:
+    """The main group of an account."""
+    if account is None:
+        return None
+    import pwd
+
+    return pwd.getpwnam(account).pw_gid
+
+
+def base_environment(home: Path) -> dict[str, str]:
+    """What every program of a stack is given: nothing of the person's own environment but the way to registries."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PASSED_ON_PROXIES
+    }
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", **kept, "HOME": str(home)}
+
+
+def _feed(standard_input: IO[str], text: str) -> None:
+    """Statements and answers of a few kilobytes: they fit into the pipe."""
+    try:
+        standard_input.write(text)
+        standard_input.close()
+    except BrokenPipeError:
+        return  # it ended without reading; its status says how
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
