@@ -18,8 +18,9 @@ Section = Literal["Discover", "Ingest", "Model", "Lakehouse", "Serve", "Operate"
 
 SECTIONS: tuple[str, ...] = get_args(Section)
 
-Slot = Literal["home.cards", "dataset.tabs", "run.tabs"]
-"""Places of other pages that a plugin may fill."""
+Slot = Literal["home.cards", "dataset.tabs", "run.tabs", "query.result"]
+"""Places of other pages that a plugin may fill. `query.result` is beside the result of a query, whoever shows it: a
+component of a module, small, that gets the query (`useSlotValue<QueryResult>()`) and takes it on to somewhere."""
 
 PAGE_ID = re.compile(r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$")
 
@@ -74,6 +75,8 @@ class SlotContent:
         if not PAGE_ID.match(self.id):
             raise ValueError(f"slot content id {self.id!r} is not lower-case words joined by '-'")
         _check_drawn(f"slot content {self.id!r}", self.body, self.export)
+        if self.slot == "query.result" and self.export is None:
+            raise ValueError(f"slot content {self.id!r}: query.result takes a component (export=), not blocks")
 
 
 @dataclass(frozen=True)

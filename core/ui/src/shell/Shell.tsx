@@ -3,10 +3,12 @@ import { Drawer } from "@mantine/core";
 import { useEffect, useState, type ReactElement } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { usePreference, setPreference } from "../ui/preferences";
-import { usePortal } from "../ui/session";
+import { usePortal, type PluginInfo } from "../ui/session";
+import { SlotDrawer } from "../ui/slot";
 import { Ending } from "./Ending";
 import { useKeys } from "./keys";
 import { Mark } from "./Mark";
+import { FromModule } from "./modules";
 import { Palette } from "./Palette";
 import { goTo } from "./place";
 import { Rail } from "./Rail";
@@ -14,6 +16,8 @@ import { Pages } from "./routes";
 import { Shortcuts } from "./Shortcuts";
 import { TopBar } from "./TopBar";
 import "./shell.css";
+
+const fromModule = (plugin: PluginInfo, name: string): ReactElement => <FromModule plugin={plugin} kind="slots" name={name} />;
 
 export function Shell(): ReactElement {
   const { boot } = usePortal();
@@ -46,7 +50,9 @@ export function Shell(): ReactElement {
       </Drawer>
       <main id="main" tabIndex={-1}>
         <Ending />
-        <Pages />
+        <SlotDrawer.Provider value={fromModule}>
+          <Pages />
+        </SlotDrawer.Provider>
       </main>
       {palette ? <Palette onClose={() => setPalette(false)} /> : null}
       {help ? <Shortcuts onClose={() => setHelp(false)} /> : null}

@@ -2,6 +2,7 @@
 export { definePlugin, type OpenLakesPlugin } from "./contract";
 export { api, apiFetch, ApiError, currentCsrfToken, useApi, useApiMutation, type ApiOptions, type Grantor, type Problem } from "./api";
 export { usePermission, usePortal, useSession, type Session } from "./session";
+export { Slot, useSlotValue, type QueryResult } from "./slot";
 export { getPreference, setPreference, usePreference } from "./preferences";
 export { useEvents, type StreamState } from "./events";
 export { formatAgo, formatBytes, formatClock, formatCount, formatDuration, formatNumber, formatUtc, pick, plural, pluralOf } from "./format";

@@ -1,5 +1,5 @@
 // Below the editor: what became of the run, in one line, and the result in five views.
-import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, plural, pluralOf, SegmentedControl, Status, toast, useNow } from "@openlakes/ui";
+import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, plural, pluralOf, SegmentedControl, Slot, Status, toast, useNow } from "@openlakes/ui";
 import { lazy, Suspense, type ReactElement } from "react";
 import { paths } from "./client";
 import { ResultGrid } from "./ResultGrid";
@@ -61,6 +61,7 @@ export function ResultPane({ view, shown, onShow, results, onResult, markedLine,
           onChange={(v) => onShow(v as ResultTab)}
         />
         {query?.state === "finished" && query.columns.length > 0 ? <Export query={query} /> : null}
+        {query?.state === "finished" && query.columns.length > 0 ? <Slot name="query.result" value={query} /> : null}
       </div>
       {query && !isDone(query.state) && query.progress !== null ? (
         <progress className="sql-progress" max={1} value={query.progress} aria-label="Progress of the query" />
