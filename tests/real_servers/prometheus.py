@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from openlakes_portal_stack.components import component
 from openlakes_portal_stack.components.prometheus import alertmanager_address
 from openlakes_portal_stack.runner.component import Site
-from openlakes_portal_stack.runner.layout import Layout, Record, with_ports
-from openlakes_portal_stack.runner.site import StackSite
-from openlakes_portal_stack.runner.work import Interruption, base_environment
-from real_servers import child
+from real_servers import child, stacked
 
 
 @dataclass(frozen=True)
@@ -70,26 +65,6 @@ class PrometheusServer:
 @contextmanager
 def running(folder: Path, portal: str, issuer: str) -> Iterator[PrometheusServer]:
     """Both, set up for a portal at an address that need not answer yet. Raises `LeftOut` where they cannot be had."""
-    found = component("prometheus")
-    layout = Layout(folder)
-    layout.make()
-    record = with_ports(Record(components=(found.id,), portal=portal, portal_issuer=issuer), [found], set())
-    site = StackSite(found, layout, record, dict, Interruption(), lambda id, text: print(id, text, file=sys.stderr))
-    found.install(site)
-    found.prepare(site)
-    processes = tuple(
-        child.start(
-            program.command,
-            folder / f"{program.name}.log",
-            cwd=program.cwd,
-            env={**base_environment(site.folder), **program.environment},
-        )
-        for program in found.programs(site)
-    )
-    try:
-        for process in processes:
-            process.wait_until(lambda: found.ready(site), 60)
-        yield PrometheusServer(site, site.address, alertmanager_address(site), found.settings(site), processes)
-    finally:
-        for process in processes:
-            process.stop()
+    component, site = stacked.site_of("prometheus", folder, portal, issuer)
+    with stacked.running(component, site) as processes:
+        yield PrometheusServer(site, site.address, alertmanager_address(site), component.settings(site), processes)
