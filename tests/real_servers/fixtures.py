@@ -8,7 +8,7 @@ import pytest
 
 import watched
 from openlakes_portal_stack.runner.component import LeftOut
-from real_servers import postgres, seaweedfs, trino
+from real_servers import airflow, postgres, seaweedfs, trino
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +52,10 @@ def watched_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[watched
             yield running
     except LeftOut as reason:
         pytest.skip(f"no real Prometheus here: {reason}")
+
+
+@pytest.fixture(scope="session")
+def airflow_server() -> Iterator[airflow.AirflowServer]:
+    """A running Airflow 3.3 with the DAG `lines`, and a portal in front of it."""
+    with tempfile.TemporaryDirectory(prefix="openlakes-airflow-") as folder, airflow.running(Path(folder)) as server:
+        yield server

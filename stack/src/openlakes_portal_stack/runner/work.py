@@ -69,13 +69,17 @@ class Interruption:
             assert process.stdout is not None
             assert process.stdin is not None
             _feed(process.stdin, text or "")
-            lines = list(process.stdout)
+            with process.stdout as output:
+                lines = list(output)
             status = process.wait()
         finally:
             overdue.cancel()
             with self._lock:
                 self._processes.discard(process)
             _end(process)
+            process.wait()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                pipe.close()
         if self.is_asked:
             raise Interrupted("interrupted")
         if status != 0:
