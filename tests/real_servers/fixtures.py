@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from real_servers import postgres, seaweedfs, trino
+from real_servers import postgres, seaweedfs, superset, trino
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +39,11 @@ def trino_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trino.Tri
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.S3Server]:
     """A running SeaweedFS, for everything that speaks S3."""
     with seaweedfs.running(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def superset_server() -> Iterator[superset.SupersetServer]:
+    """A running Superset 6.1 with the dashboard of the flights, and a portal in front of it."""
+    with tempfile.TemporaryDirectory(prefix="openlakes-superset-") as folder, superset.running(Path(folder)) as server:
         yield server

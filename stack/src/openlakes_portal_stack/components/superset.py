@@ -38,8 +38,8 @@ ROLES = {
     "analytics-engineer": ["Alpha", "sql_lab"],
     "bi-analyst": ["Gamma", READERS],
 }
-OWNER = ("platform-admin", "Platform", "Admin")
-"""Who made the demo's dashboard: the portal's administrator, by the name that the portal gives."""
+OWNER = ("platform-admin", "Pat", "Adeyemi")
+"""Who made the demo's dashboard: the demo's administrator, by the names that the portal gives."""
 COPY = "flights_copy"
 COUNT_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 ME = Path(__file__)

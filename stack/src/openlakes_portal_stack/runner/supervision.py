@@ -61,6 +61,8 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._process: subprocess.Popen[bytes] | None = None
+        """Where this very process started it."""
 
     def is_running(self) -> bool:
         """Whether it answers."""
@@ -83,7 +85,7 @@ class Supervisor:
         configuration = folder / "supervisord.conf"
         write_whole(configuration, HEAD.format(folder=_escaped(folder), socket=_escaped(self._layout.socket)))
         with (folder / "output.log").open("wb") as output:
-            process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -164,6 +166,8 @@ class Supervisor:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(family, timeout=10)
+        if self._process is not None:
+            self._process.wait(10)
 
     def ask_to_end(self) -> None:
         """Have it end every program and itself; do not wait."""

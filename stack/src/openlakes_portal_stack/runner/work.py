@@ -69,7 +69,8 @@ class Interruption:
             assert process.stdout is not None
             assert process.stdin is not None
             _feed(process.stdin, text or "")
-            lines = list(process.stdout)
+            with process.stdout as output:
+                lines = list(output)
             status = process.wait()
         finally:
             overdue.cancel()
