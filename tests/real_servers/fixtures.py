@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from real_servers import postgres, seaweedfs, superset, trino
+from real_servers import airflow, postgres, seaweedfs, superset, trino
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,13 @@ def trino_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trino.Tri
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.S3Server]:
     """A running SeaweedFS, for everything that speaks S3."""
     with seaweedfs.running(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow_server() -> Iterator[airflow.AirflowServer]:
+    """A running Airflow 3.3 with the DAG `lines`, and a portal in front of it."""
+    with tempfile.TemporaryDirectory(prefix="openlakes-airflow-") as folder, airflow.running(Path(folder)) as server:
         yield server
 
 

@@ -56,7 +56,8 @@ def token(key: Any, kid: str, algorithm: str = "EdDSA", **changed: Any) -> str:
     """A token that would be believed, but for what is changed."""
     now = int(time.time())
     claims = {"iss": "http://portal.test", "sub": "ada", "aud": "superset", "roles": [], "iat": now, "nbf": now}
-    return jwt.encode({**claims, "exp": now + 60, **changed}, key, algorithm=algorithm, headers={"kid": kid})
+    made: str = jwt.encode({**claims, "exp": now + 60, **changed}, key, algorithm=algorithm, headers={"kid": kid})
+    return made
 
 
 def main() -> int:

@@ -65,7 +65,8 @@ async def test_the_plugin_stands_and_says_what_it_has(here: PortalUnderTest) -> 
     plugins = (await here.signed_in("platform-admin").get("/api/plugins")).json()["items"]
     assert [p["state"] for p in plugins if p["id"] == "trino"] == ["active"], plugins
     engines = (await engineer.get(f"{API}engines")).json()["items"]
-    assert engines == [{"id": "duckdb", "title": "DuckDB", "dialect": "duckdb", "default": True}]
+    known = {"id": "duckdb", "title": "DuckDB", "dialect": "duckdb", "default": True, "unavailable": None}
+    assert engines == [known]
     tables = (await engineer.get(f"{API}catalogs/lake/schemas/nyc/tables")).json()["items"]
     assert [table["name"] for table in tables] == ["flights", "planes", "secrets"]
     table = (await engineer.get(f"{API}catalogs/lake/schemas/nyc/tables/flights")).json()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
@@ -61,6 +62,8 @@ async def run_action(bound: BoundAction, call: Call, body: Any) -> ActionAnswer:
     if not isinstance(result, ActionResult):
         raise TypeError(f"action {bound.id} returned {type(result).__name__}, not an ActionResult")
     link = bound.contribution.page_path(result.link) if result.link else None
+    if link is not None and result.query:
+        link += f"?{urlencode(result.query)}"
     return ActionAnswer(
         message=result.message, effects=list(result.effects), link=link, output=result.output, dry_run=call.dry_run
     )

@@ -37,6 +37,8 @@ class ActionResult:
     effects: tuple[str, ...] = ()
     link: str | None = None
     """A page of the same plugin, by id, to look at next."""
+    query: tuple[tuple[str, str], ...] = ()
+    """Parameters of that page's address, as a search result has them."""
     output: dict[str, Any] = field(default_factory=dict)
 
 

@@ -83,7 +83,7 @@ class Table:
 
 @dataclass(frozen=True)
 class KeyValue:
-    """An object's fields as a list of names and values."""
+    """An object's fields as a list of names and values; fields that are absent, null or empty are left out."""
 
     title: str
     value: str
@@ -109,7 +109,8 @@ class Chart:
 
 @dataclass(frozen=True)
 class Form:
-    """The form of one of the plugin's actions, by the action's id: fields, dry run and confirmation come from it."""
+    """The form of one of the plugin's actions, by the action's id: fields, dry run and confirmation come from it. Text
+    fields that the page's address names (`?order=A-1`) are filled in."""
 
     action: str
     title: str | None = None
@@ -118,7 +119,7 @@ class Form:
 
 @dataclass(frozen=True)
 class ActionButton:
-    """A button that opens one of the plugin's actions."""
+    """A button that opens one of the plugin's actions, filled in as a `Form` is."""
 
     action: str
     label: str | None = None

@@ -23,6 +23,8 @@ class Statement:
     """One SQL statement. Parameters are bound by the driver under their names (`:name`), never spliced into the text.
 
     `row_limit` is the most rows that the result keeps (None: the engine's own bound); more rows make it `truncated`.
+    `session` are properties of the engine's session for this one statement, by name; an engine
+    that has none of that name refuses the statement.
     """
 
     sql: str
@@ -30,6 +32,7 @@ class Statement:
     schema: str | None = None
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     row_limit: int | None = None
+    session: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

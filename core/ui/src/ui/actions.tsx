@@ -22,17 +22,20 @@ export type ActionInfo = {
 };
 type Outcome = { message: string; effects: string[]; link: string | null; dry_run: boolean };
 
-export function ActionDialog({ action, onClose }: { action: ActionInfo; onClose: () => void }): ReactElement {
+/** Values by field that the page has already: those that the action has no field for are passed over. */
+type Given = Record<string, string>;
+
+export function ActionDialog({ action, given, onClose }: { action: ActionInfo; given?: Given; onClose: () => void }): ReactElement {
   useReturnFocus();
   return (
     <Modal opened onClose={onClose} title={action.title} size="lg">
-      <ActionForm action={action} onDone={onClose} />
+      <ActionForm action={action} given={given} onDone={onClose} />
     </Modal>
   );
 }
 
-export function ActionForm({ action, onDone }: { action: ActionInfo; onDone?: () => void }): ReactElement {
-  const [values, setValues] = useState<Values>(() => initialValues(action.input_schema));
+export function ActionForm({ action, given, onDone }: { action: ActionInfo; given?: Given; onDone?: () => void }): ReactElement {
+  const [values, setValues] = useState<Values>(() => initialValues(action.input_schema, given));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [typed, setTyped] = useState("");
   const [preview, setPreview] = useState<Outcome | null>(null);

@@ -196,17 +196,21 @@ function DeclaredTable({ block, rows }: { block: Extract<BlockWire, { type: "tab
   );
 }
 
+/** What is not there is left out: a thing without an end has no line for it. */
 export function KeyValue({ fields, value }: { fields: ColumnWire[]; value: unknown }): ReactElement {
   return (
     <dl className="keyvalue">
-      {fields.map((field) => (
-        <div key={field.field} style={{ display: "contents" }}>
-          <dt>{headingOf(field)}</dt>
-          <dd>
-            <Value value={pick(value, field.field)} kind={field.kind} unit={field.unit} />
-          </dd>
-        </div>
-      ))}
+      {fields.map((field) => {
+        const found = pick(value, field.field);
+        return found === null || found === undefined || found === "" ? null : (
+          <div key={field.field} style={{ display: "contents" }}>
+            <dt>{headingOf(field)}</dt>
+            <dd>
+              <Value value={found} kind={field.kind} unit={field.unit} />
+            </dd>
+          </div>
+        );
+      })}
     </dl>
   );
 }
@@ -235,6 +239,7 @@ export function Timeline({ rows, entry }: { rows: Record<string, unknown>[]; ent
 
 function DeclaredAction({ block }: { block: Extract<BlockWire, { type: "form" | "actionButton" }> }): ReactElement {
   const [open, setOpen] = useState(false);
+  const [parameters] = useSearchParams();
   const actions = useApi<{ items: ActionInfo[] }>("/api/actions");
   const action = actions.data?.items.find((a) => a.id === block.action);
   if (!actions.data) return <Loading rows={1} />;
@@ -243,7 +248,7 @@ function DeclaredAction({ block }: { block: Extract<BlockWire, { type: "form" | 
     return (
       <Panel title={block.title ?? action.title}>
         <div className="panel-body">
-          <ActionForm action={action} />
+          <ActionForm action={action} given={Object.fromEntries(parameters)} />
         </div>
       </Panel>
     );
@@ -252,7 +257,7 @@ function DeclaredAction({ block }: { block: Extract<BlockWire, { type: "form" | 
       <Button leftSection={<Icon name={action.icon} />} onClick={() => setOpen(true)}>
         {block.label ?? action.title}
       </Button>
-      {open ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : null}
+      {open ? <ActionDialog action={action} given={Object.fromEntries(parameters)} onClose={() => setOpen(false)} /> : null}
     </div>
   );
 }

@@ -21,6 +21,7 @@ const PATHS: Record<string, string> = {
   app: "M9 3h4v4M13 3 7.5 8.5M11 9.5V13H3V5h3.5",
   play: "M5 3.5v9l7-4.5z",
   stop: "M4.5 4.5h7v7h-7z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
   menu: "M2.5 4h11M2.5 8h11M2.5 12h11",
   down: "m4.5 6.5 3.5 3.5 3.5-3.5",
   right: "m6.5 4.5 3.5 3.5-3.5 3.5",

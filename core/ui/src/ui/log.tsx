@@ -12,14 +12,19 @@ import "./log.css";
 
 const MOST = 5000;
 
-/** A log that follows a stream: one event a line. Searched, wrapped, saved, and held where the person scrolled to. */
+type Shown = {
+  title: string;
+  lines: string[];
+  /** How many came before those, and are no longer kept. */
+  dropped?: number;
+  /** Where the log stands: still written, ended, out of reach. */
+  state: ReactElement;
+};
+
+/** A log that follows a stream: one event a line. */
 export function LogView({ title, stream }: { title: string; stream: string }): ReactElement {
   const [lines, setLines] = useState<string[]>([]);
   const [dropped, setDropped] = useState(0);
-  const [find, setFind] = useState("");
-  const [follow, setFollow] = useState(true);
-  const wrap = usePreference("log.wrap", "on") === "on";
-  const box = useRef<HTMLDivElement>(null);
   const state = useEvents(stream, {
     message: (data) => {
       const line = plainLine(typeof data === "string" ? data : JSON.stringify(data));
@@ -27,6 +32,16 @@ export function LogView({ title, stream }: { title: string; stream: string }): R
       setLines((old) => [...old.slice(-(MOST - 1)), line]);
     },
   });
+  const live = <Status state={state.live ? "running" : "unknown"} label={state.live ? "live" : "not connected"} />;
+  return <LogLines title={title} lines={lines} dropped={dropped} state={live} />;
+}
+
+/** Lines of a log: searched, wrapped, saved, and held where the person scrolled to. */
+export function LogLines({ title, lines, dropped = 0, state }: Shown): ReactElement {
+  const [find, setFind] = useState("");
+  const [follow, setFollow] = useState(true);
+  const wrap = usePreference("log.wrap", "on") === "on";
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, follow]);
@@ -38,7 +53,7 @@ export function LogView({ title, stream }: { title: string; stream: string }): R
       badge={wanted ? pluralOf(shown.length, lines.length, "line") : plural(lines.length, "line")}
       actions={
         <>
-          <Status state={state.live ? "running" : "unknown"} label={state.live ? "live" : "not connected"} />
+          {state}
           <TextInput aria-label="Find in log" placeholder="Find" value={find} onChange={(e) => setFind(e.currentTarget.value)} />
           <Button aria-pressed={wrap} onClick={() => setPreference("log.wrap", wrap ? "off" : "on")}>
             {wrap ? "Do not wrap" : "Wrap"}
@@ -53,7 +68,7 @@ export function LogView({ title, stream }: { title: string; stream: string }): R
         </>
       }
     >
-      {dropped > 0 ? <p className="state-stale small">The first {dropped} lines are no longer here: the last {MOST} are kept.</p> : null}
+      {dropped > 0 ? <p className="state-stale small">The first {dropped} lines are no longer here: the last {lines.length} are kept.</p> : null}
       <div
         ref={box}
         className="log"

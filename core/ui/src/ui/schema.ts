@@ -29,9 +29,13 @@ export function resolveField(schema: ObjectSchema, field: FieldSchema): FieldSch
   return field;
 }
 
-export function initialValues(schema: ObjectSchema): Values {
+/** Defaults, and before them what is given for plain text fields. */
+export function initialValues(schema: ObjectSchema, given: Record<string, string> = {}): Values {
   return Object.fromEntries(
-    Object.entries(schema.properties ?? {}).flatMap(([name, field]) => (field.default === undefined ? [] : [[name, field.default]])),
+    Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+      const value = resolveField(schema, field).type === "string" ? (given[name] ?? field.default) : field.default;
+      return value === undefined ? [] : [[name, value]];
+    }),
   );
 }
 

@@ -1,9 +1,28 @@
-"""A status that worker threads write and coroutines wait for."""
+"""The status of a statement: one that worker threads write and coroutines wait for, and one that never changes."""
 
 import asyncio
 import threading
 
 from openlakes_portal.spi import QueryStatus
+
+
+class RefusedStatement:
+    """A statement that was never sent; it implements `RunningStatement`."""
+
+    def __init__(self, status: QueryStatus) -> None:
+        self._status = status
+
+    def status(self) -> QueryStatus:
+        """Why."""
+        return self._status
+
+    async def wait(self, seen: QueryStatus, at_most: float) -> QueryStatus:
+        """Nothing will change."""
+        return self._status
+
+    async def stop(self) -> QueryStatus:
+        """There is nothing to stop."""
+        return self._status
 
 
 class LiveStatus:

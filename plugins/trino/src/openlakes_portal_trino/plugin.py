@@ -2,8 +2,11 @@
 
 import importlib.resources
 from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
 
 from openlakes_portal.spi import (
+    Action,
+    AppIdentity,
     AuditEventType,
     Context,
     Decider,
@@ -21,13 +24,16 @@ from openlakes_portal.spi import (
     SqlEngine,
     Tls,
     Upstream,
+    UpstreamApp,
     hookimpl,
 )
 from openlakes_portal_trino.finding import search_providers
 from openlakes_portal_trino.health import health_checks
+from openlakes_portal_trino.pages import coordinator_nav, coordinator_pages
 from openlakes_portal_trino.queries.ending import ENDED
-from openlakes_portal_trino.routes.access import PERMISSIONS, RUN
+from openlakes_portal_trino.routes.access import OPEN, PERMISSIONS, RUN
 from openlakes_portal_trino.routes.catalog import catalog_routes
+from openlakes_portal_trino.routes.engine_queries import engine_query_actions, engine_query_routes
 from openlakes_portal_trino.routes.queries import query_routes
 from openlakes_portal_trino.routes.saved import saved_routes
 from openlakes_portal_trino.saved.service import COLLECTION, SavedQueries
@@ -91,9 +97,28 @@ def register_token_exchangers(context: Context[Settings]) -> list[PortalToken]:
 
 @hookimpl
 def register_routes(context: Context[Settings]) -> list[Route]:
-    """The workbench's API."""
+    """The workbench's API, and Trino's own queries where there is one."""
     here = workspace(context)
-    return [*catalog_routes(here), *query_routes(here), *saved_routes(here)]
+    coordinator = engine_query_routes(here) if context.settings.trino.address is not None else []
+    return [*catalog_routes(here), *query_routes(here), *saved_routes(here), *coordinator]
+
+
+@hookimpl
+def register_actions(context: Context[Settings]) -> list[Action]:
+    """Ending a query in Trino, where there is one."""
+    return engine_query_actions(workspace(context)) if context.settings.trino.address is not None else []
+
+
+@hookimpl
+def register_apps(context: Context[Settings]) -> list[UpstreamApp]:
+    """Trino's own web page, as the person: it takes the bearer token that its API takes."""
+    trino = context.settings.trino
+    if not workspace(context).has_console:
+        return []
+    parts = urlsplit(str(trino.address))
+    target = f"{parts.scheme}://{parts.netloc}"
+    identity = AppIdentity("bearer", audience=trino.audience)
+    return [UpstreamApp("trino", "Trino", target, OPEN, identity, icon="sql", order=30, ca_file=trino.verify)]
 
 
 @hookimpl
@@ -104,13 +129,15 @@ def register_services(context: Context[Settings]) -> list[Service]:
 
 @hookimpl
 def register_pages(context: Context[Settings]) -> list[Page | SlotContent | Module]:
-    """The workbench and its cards on Home, drawn by the plugin's own module where that was built."""
+    """The workbench and its cards on Home, drawn by the plugin's own module where that was built; Trino's queries."""
+    coordinator = coordinator_pages() if context.settings.trino.address is not None else []
     files = importlib.resources.files("openlakes_portal_trino") / "static"
     if not (files / "index.js").is_file():
-        return []
+        return [*coordinator]
     return [
         Module(files=files, entry="index.js", styles=("index.css",)),
         Page("sql", "SQL", access=RUN, export="Workbench", full_bleed=True),
+        *coordinator,
         SlotContent("home.cards", "recent", "Recent queries", access=RUN, export="RecentQueries", order=10),
         SlotContent("home.cards", "saved", "Saved queries", access=RUN, export="SavedQueries", order=20),
     ]
@@ -118,16 +145,16 @@ def register_pages(context: Context[Settings]) -> list[Page | SlotContent | Modu
 
 @hookimpl
 def register_nav(context: Context[Settings]) -> list[NavEntry]:
-    """Its line in the navigation."""
-    if not register_pages(context):
-        return []
-    return [NavEntry("Model", "SQL", page="sql", access=RUN, icon="sql", order=10)]
+    """Its lines in the navigation."""
+    pages = {page.id for page in register_pages(context) if isinstance(page, Page)}
+    workbench = [NavEntry("Model", "SQL", page="sql", access=RUN, icon="sql", order=10)] if "sql" in pages else []
+    return [*workbench, *(coordinator_nav() if "queries" in pages else [])]
 
 
 @hookimpl
 def register_search(context: Context[Settings]) -> list[SearchProvider]:
     """What the palette finds; it leads to the page."""
-    if not register_pages(context):
+    if not any(isinstance(page, Module) for page in register_pages(context)):
         return []
     return search_providers(workspace(context))
 

@@ -55,6 +55,9 @@ class TrinoSettings(BaseModel, extra="forbid"):
     source: str = Field("openlakes-portal", description="Name under which Trino's own console shows the queries")
     timeout: float = Field(10.0, gt=0, description="Seconds before one call is given up")
     threads: int = Field(16, ge=1, le=256, description="Queries that are read at the same time")
+    web_page: bool = Field(
+        True, description="Whether Trino's own web page is opened through the portal; it needs `audience`"
+    )
 
     @model_validator(mode="after")
     def _a_name_alone_is_for_loopback(self) -> Self:

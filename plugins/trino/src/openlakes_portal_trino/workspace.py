@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from openlakes_portal.spi import NotFound, SqlEngine
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.coordinator.engine import CoordinatorEngine
+from openlakes_portal_trino.coordinator.oversight import Oversight
 from openlakes_portal_trino.embedded.engine import EmbeddedEngine
 from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.queries.service import QueryService
@@ -37,10 +38,17 @@ class Workspace:
         self._workers = Workers(settings.duckdb.idle)
         self.embedded = EmbeddedEngine(context, self._workers)
         self.coordinator = CoordinatorEngine(context)
+        self.oversight = Oversight(context, self.coordinator.credentials)
         known: dict[str, SqlEngine] = {"trino": self.coordinator, "duckdb": self.embedded}
         self.engines = {name: known[name] for name in settings.engines}
         self.saved = SavedQueries(context)
         self.analyst = ResultAnalyst(context, self._workers)
+
+    @property
+    def has_console(self) -> bool:
+        """Whether Trino's own web page is opened through the portal: where it knows people by tokens."""
+        trino = self.context.settings.trino
+        return trino.address is not None and trino.audience is not None and trino.web_page
 
     @cached_property
     def results(self) -> ResultStore:
@@ -53,13 +61,33 @@ class Workspace:
         """The query service; for what runs once the portal does."""
         return QueryService(self.context, self.engines, self.results, _replica(self.context.data_dir))
 
-    def engine(self, wanted: str | None) -> SqlEngine:
-        """An engine by its id, or the default one. Raises `NotFound`."""
-        if wanted is None and self.engines:
-            return next(iter(self.engines.values()))
+    def engine(self, wanted: str) -> SqlEngine:
+        """An engine by its id. Raises `NotFound`."""
         if wanted in self.engines:
             return self.engines[wanted]
-        raise NotFound(f"There is no SQL engine {wanted!r}." if wanted else "No SQL engine is configured.")
+        raise NotFound(f"There is no SQL engine {wanted!r}.")
+
+    async def chosen(self, wanted: str | None) -> SqlEngine:
+        """An engine by its id, or the default one. Raises `NotFound`."""
+        default = await self.default_engine() if wanted is None else wanted
+        if default is None:
+            raise NotFound("No SQL engine is configured.")
+        return self.engine(default)
+
+    async def default_engine(self) -> str | None:
+        """The configured default; while that is a Trino that can take no statements, the other engine if there is one.
+        None where no engine is configured."""
+        if not self.engines:
+            return None
+        first, *others = self.engines
+        if first != self.coordinator.id or not others:
+            return first
+        return first if await self.coordinator.standing() is None else others[0]
+
+    async def unavailable(self, id: str) -> str | None:
+        """Why an engine can take no statements now, in words; None where it can. Each of the embedded engine's has a
+        process of its own, so that nothing is in its way."""
+        return await self.coordinator.standing() if id == self.coordinator.id else None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

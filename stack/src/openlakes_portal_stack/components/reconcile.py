@@ -1,37 +1,68 @@
-"""Compares the tables that Trino sees with their source: rows, and a sum where a table has one. A process of its own.
+"""Compares the tables of the lakehouse with their source: rows, and a sum where a table has one. A process of its own.
 
-`OPENLAKES_TRINO` holds address, certificate, user and password as JSON. Exit status 0: all agree.
+They are asked of Trino where `OPENLAKES_TRINO` holds address, certificate, user and password as JSON, else read from
+the Iceberg catalog whose properties `OPENLAKES_CATALOG` holds. Exit status 0: all agree.
 """
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from openlakes_portal_stack import flights13
 from openlakes_portal_stack.components.trino_client import TrinoFailed, rows
+from openlakes_portal_stack.flights13 import Figures, SourceTable
 from openlakes_portal_stack.places import CATALOG, NAMESPACE
+
+Ask = Callable[[SourceTable], Figures]
 
 
 def main() -> int:
     """One line a table; the first difference ends it."""
-    told = json.loads(os.environ["OPENLAKES_TRINO"])
-    account = (told["user"], told["password"])
+    ask, name = (_trino(), "Trino") if "OPENLAKES_TRINO" in os.environ else (_catalog(), "the catalog")
     for source in flights13.TABLES:
         wanted = flights13.figures(source, flights13.read(source))
-        summed = f"sum({source.summed})" if source.summed else "count(*)"
-        statement = f"SELECT count(*), {summed} FROM {CATALOG}.{NAMESPACE}.{source.name}"  # noqa: S608  # names of ours
         try:
-            count, total = rows(told["address"], Path(told["certificate"]), account, statement)[0]
-        except (TrinoFailed, OSError) as error:
+            found = ask(source)
+        except (TrinoFailed, OSError, LookupError) as error:
             print(f"{source.name}: {error}", file=sys.stderr)
             return 1
-        found = flights13.Figures(count, source.summed, round(float(total), 6))
         if found != wanted:
-            print(f"{source.name}: the source has {wanted}, Trino has {found}", file=sys.stderr)
+            print(f"{source.name}: the source has {wanted}, {name} has {found}", file=sys.stderr)
             return 1
-        print(f"{source.name}: {count:,} rows, {source.summed or 'rows'} {total}")
+        print(f"{source.name}: {found.rows:,} rows, {source.summed or 'rows'} {found.total:.2f}")
     return 0
+
+
+def _trino() -> Ask:
+    told = json.loads(os.environ["OPENLAKES_TRINO"])
+    account = (told["user"], told["password"])
+
+    def ask(source: SourceTable) -> Figures:
+        summed = f"sum({source.summed})" if source.summed else "count(*)"
+        statement = f"SELECT count(*), {summed} FROM {CATALOG}.{NAMESPACE}.{source.name}"  # noqa: S608  # names of ours
+        count, total = rows(told["address"], Path(told["certificate"]), account, statement)[0]
+        return Figures(count, source.summed, round(float(total), 6))
+
+    return ask
+
+
+def _catalog() -> Ask:
+    from pyiceberg.catalog import load_catalog
+    from pyiceberg.exceptions import NoSuchTableError
+
+    catalog = load_catalog(CATALOG, **json.loads(os.environ["OPENLAKES_CATALOG"]))
+
+    def ask(source: SourceTable) -> Figures:
+        try:
+            table = catalog.load_table((NAMESPACE, source.name))
+        except NoSuchTableError as error:
+            raise LookupError(str(error)) from error
+        selected = (source.summed,) if source.summed else ("*",)
+        return flights13.figures(source, table.scan(selected_fields=selected).to_arrow())
+
+    return ask
 
 
 if __name__ == "__main__":

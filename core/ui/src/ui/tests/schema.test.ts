@@ -16,6 +16,9 @@ const SCHEMA: ObjectSchema = {
 describe("a form from a schema", () => {
   it("starts with the defaults", () => expect(initialValues(SCHEMA)).toMatchObject({ retries: 3, dry: false }));
 
+  it("is filled in with what the page knows, text fields alone", () =>
+    expect(initialValues(SCHEMA, { name: "a", mode: "safe", retries: "9", other: "x" })).toEqual({ name: "a", mode: "safe", retries: 3, ratio: null, dry: false }));
+
   it("follows references and takes null off", () => {
     expect(resolveField(SCHEMA, SCHEMA.properties?.["mode"] ?? {}).enum).toEqual(["fast", "safe"]);
     expect(resolveField(SCHEMA, SCHEMA.properties?.["ratio"] ?? {}).type).toBe("number");

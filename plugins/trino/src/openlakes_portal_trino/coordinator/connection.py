@@ -5,7 +5,9 @@ request layer: it sends and reads each page; following them is ours, so that a p
 address. Environment variables (proxies, certificate bundles) are not read. Blocking: use it in worker threads.
 """
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import requests.auth
 import trino.exceptions
+import urllib3.exceptions
 from trino.client import ClientSession, TrinoRequest, TrinoStatus
 
 from openlakes_portal.spi import UpstreamAuthFailed, UpstreamError, UpstreamUnavailable
@@ -23,6 +26,12 @@ from openlakes_portal_trino.coordinator.credentials import HeldCredential
 STATEMENT = "/v1/statement/"
 QUERY = "/v1/query/"
 ENDED = ("FINISHED", "FAILED")
+STATUS = re.compile(r"error (\d{3})\b")
+READ = 256 * 1024
+MOST_BYTES = 160 * 1024 * 1024
+"""Of one page; Trino's own are up to 128 MiB where it is told to make them that large."""
+PATIENCE = 6
+"""A page may take so many times what one call may be silent."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,42 @@ class Server:
     verify: Path | None
     timeout: float
     source: str
+
+
+class _BoundedSession(requests.Session):
+    """Reads each answer to its end within a deadline and a size: by itself requests waits for ever on one that drips,
+    and keeps whatever comes."""
+
+    def __init__(self, within: float) -> None:
+        super().__init__()
+        self._within = within
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """The answer, read."""
+        response = super().send(request, **{**options, "stream": True})
+        with response:
+            body = self._read(response.raw)
+        # As `Response.content` keeps it; there is no other way to hand a body over.
+        response._content = body
+        return response
+
+    def _read(self, raw: Any) -> bytes:
+        deadline, parts, size = time.monotonic() + self._within, [], 0
+        try:
+            while part := raw.read1(READ, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > MOST_BYTES:
+                    raise UpstreamError(f"Trino answered with more than {MOST_BYTES} bytes at once.", upstream="trino")
+                if time.monotonic() > deadline:
+                    raise UpstreamUnavailable(
+                        f"Trino did not end its answer within {self._within:g} s.",
+                        upstream="trino",
+                        remedy="Try again.",
+                    )
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(error) from error
+        return b"".join(parts)
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -51,10 +96,17 @@ class _Bearer(requests.auth.AuthBase):
 class Connection:
     """One person's statement at the server."""
 
-    def __init__(self, server: Server, credential: HeldCredential, catalog: str | None, schema: str | None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        credential: HeldCredential,
+        catalog: str | None,
+        schema: str | None,
+        session: Mapping[str, str],
+    ) -> None:
         parts = urlsplit(server.address)
         self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._session = requests.Session()
+        self._session = _BoundedSession(PATIENCE * server.timeout)
         self._session.trust_env = False
         self._session.verify = str(server.verify) if server.verify else True
         self._session.auth = _Bearer(credential)
@@ -63,7 +115,12 @@ class Connection:
             host=parts.hostname or "",
             port=parts.port or (443 if parts.scheme == "https" else 80),
             client_session=ClientSession(
-                user=credential.user, catalog=catalog, schema=schema, source=server.source, timezone="UTC"
+                user=credential.user,
+                catalog=catalog,
+                schema=schema,
+                source=server.source,
+                properties=dict(session),
+                timezone="UTC",
             ),
             http_session=self._session,
             http_scheme=parts.scheme,
@@ -118,10 +175,12 @@ def _translated() -> Iterator[None]:
     except (trino.exceptions.Http502Error, trino.exceptions.Http503Error, trino.exceptions.Http504Error) as error:
         raise UpstreamUnavailable("Trino does not answer now.", upstream="trino", remedy="Try again.") from error
     except trino.exceptions.HttpError as error:
-        words = str(error)
-        if words.startswith(("error 401", "error 403")):
+        # Its words hold the answer's body, and with it whatever a proxy or a stack trace shows of the server.
+        status = STATUS.match(str(error))
+        if status is not None and status[1] in ("401", "403"):
             raise UpstreamAuthFailed("Trino refused the sign-in of the portal for you.", upstream="trino") from error
-        raise UpstreamError(f"Trino answered wrongly: {words[:200]}", upstream="trino") from error
+        told = f"Trino answered {status[1]}." if status is not None else "Trino answered wrongly."
+        raise UpstreamError(told, upstream="trino", remedy="See Trino's own log.") from error
     except ValueError as error:
         raise UpstreamError("Trino's answer is no JSON.", upstream="trino") from error
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from openlakes_portal.spi import (
     InvalidInput,
     NotAllowed,
     NotFound,
+    PortalError,
     Principal,
     QueryStatus,
     RunningStatement,
@@ -23,12 +26,26 @@ from openlakes_portal.spi import (
 )
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.coordinator.credentials import Credentials, ExchangedToken, PlainName, held
+from openlakes_portal_trino.live import RefusedStatement
 from openlakes_portal_trino.settings import Settings
 
 if TYPE_CHECKING:
     from openlakes_portal_trino.coordinator.connection import Connection
 
 METADATA_SECONDS = 30.0
+STANDING_SECONDS = 5.0
+STANDING_WITHIN = 1.5
+
+
+@dataclass(frozen=True)
+class SessionProperty:
+    """A property of Trino's session: its value for the person, what it is by default, its type, what it does."""
+
+    name: str
+    value: str
+    default: str
+    type: str
+    description: str
 
 
 class CoordinatorEngine:
@@ -43,7 +60,8 @@ class CoordinatorEngine:
         self._settings = context.settings.trino
         audience = self._settings.audience
         usual = PlainName() if audience is None else ExchangedToken(context, audience)
-        self._credentials: Credentials = credentials or usual
+        self.credentials: Credentials = credentials or usual
+        self._standing: tuple[float, str | None] | None = None
 
     @functools.cached_property
     def _executor(self) -> ThreadPoolExecutor:
@@ -90,13 +108,18 @@ class CoordinatorEngine:
         """Names of Trino's functions, as far as the dialect's parser knows them."""
         return await self._context.in_thread(_function_names)
 
+    async def session_properties(self, principal: Principal) -> Sequence[SessionProperty]:
+        """What `SET SESSION` may set, with the values that hold for the principal."""
+        rows = await self._rows(principal, "SHOW SESSION")
+        return [SessionProperty(name, value, default, type_, about) for name, value, default, type_, about in rows]
+
     async def start(self, principal: Principal, statement: Statement, spool: Path) -> RunningStatement:
         """Send the statement; its pages are read in a thread of this engine's own."""
         running = await self._context.in_thread(_running)
         prepared = await self._context.in_thread(_bound, statement)
         if isinstance(prepared, QueryStatus):
-            return _Refused(prepared)
-        connect = await self._connector(principal, statement.catalog, statement.schema)
+            return RefusedStatement(prepared)
+        connect = await self._connector(principal, statement.catalog, statement.schema, statement.session)
         started: RunningStatement = running(connect, prepared, spool, self._limits(statement), self._executor)
         return started
 
@@ -107,6 +130,21 @@ class CoordinatorEngine:
             return HealthReport.starting("Trino is starting.")
         return HealthReport.healthy(version=str(info.get("nodeVersion", {}).get("version", "")))
 
+    async def standing(self) -> str | None:
+        """None where it can take statements now, else why not, in words. Asked at most every few seconds."""
+        if self._standing is not None and time.monotonic() - self._standing[0] < STANDING_SECONDS:
+            return self._standing[1]
+        try:
+            async with asyncio.timeout(STANDING_WITHIN):
+                report = await self.health()
+            why = report.cause
+        except PortalError as error:
+            why = error.detail
+        except TimeoutError:
+            why = f"Trino did not answer within {STANDING_WITHIN:g} s."
+        self._standing = (time.monotonic(), why)
+        return why
+
     def _limits(self, statement: Statement) -> Any:
         from openlakes_portal_trino.spool import SpoolLimits
 
@@ -114,16 +152,20 @@ class CoordinatorEngine:
         return SpoolLimits(statement.row_limit, queries.result_limit, queries.cell_limit)
 
     async def _connector(
-        self, principal: Principal, catalog: str | None, schema: str | None
+        self,
+        principal: Principal,
+        catalog: str | None = None,
+        schema: str | None = None,
+        session: Mapping[str, str] | None = None,
     ) -> "Callable[[], Connection]":
-        credential = await held(self._credentials, principal)
+        credential = await held(self.credentials, principal)
 
         def connect() -> "Connection":
             from openlakes_portal_trino.coordinator.connection import Connection, Server
 
             settings = self._settings
             server = Server(str(settings.address).rstrip("/"), settings.verify, settings.timeout, settings.source)
-            return Connection(server, credential, catalog, schema)
+            return Connection(server, credential, catalog, schema, session or {})
 
         return connect
 
@@ -132,28 +174,9 @@ class CoordinatorEngine:
             raise NotFound(f"There is no catalog {catalog}.")
 
     async def _rows(self, principal: Principal, sql: str, **parameters: str) -> list[list[str]]:
-        connect = await self._connector(principal, None, None)
+        connect = await self._connector(principal)
         async with asyncio.timeout(METADATA_SECONDS):
             return await self._context.in_thread(_all_rows, connect, sql, parameters)
-
-
-class _Refused:
-    """A statement that was never sent."""
-
-    def __init__(self, status: QueryStatus) -> None:
-        self._status = status
-
-    def status(self) -> QueryStatus:
-        """Why."""
-        return self._status
-
-    async def wait(self, seen: QueryStatus, at_most: float) -> QueryStatus:
-        """Nothing will change."""
-        return self._status
-
-    async def stop(self) -> QueryStatus:
-        """There is nothing to stop."""
-        return self._status
 
 
 def _running() -> "Callable[..., RunningStatement]":

@@ -5,7 +5,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from openlakes_portal.spi import HealthReport, Principal, Statement, TableDetail, TableEntry
+from openlakes_portal.spi import (
+    HealthReport,
+    Principal,
+    QueryError,
+    QueryStatus,
+    RunningStatement,
+    Statement,
+    TableDetail,
+    TableEntry,
+)
 from openlakes_portal.spi.context import Context
 from openlakes_portal_trino.access import Grants
 from openlakes_portal_trino.embedded.checkup import Checkup
@@ -13,6 +22,7 @@ from openlakes_portal_trino.embedded.job import Job, Limits
 from openlakes_portal_trino.embedded.metadata import Metadata
 from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.embedded.running import RunningInWorker, taken
+from openlakes_portal_trino.live import RefusedStatement
 from openlakes_portal_trino.settings import Settings
 
 COUNTING = 4
@@ -59,8 +69,11 @@ class EmbeddedEngine:
             self._functions = await self._context.in_thread(_function_names)
         return self._functions
 
-    async def start(self, principal: Principal, statement: Statement, spool: Path) -> RunningInWorker:
+    async def start(self, principal: Principal, statement: Statement, spool: Path) -> RunningStatement:
         """Hand the statement to a process of its own."""
+        if statement.session:
+            words = f"DuckDB has no session properties here: {', '.join(sorted(statement.session))[:200]}."
+            return RefusedStatement(QueryStatus("failed", error=QueryError(words, "input")))
         scratch = await self._context.in_thread(self._scratch)
         job = self._job(self._grants(principal), principal, statement, spool, scratch)
         worker = await taken(self._context, self._workers)

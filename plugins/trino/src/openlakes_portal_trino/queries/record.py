@@ -6,12 +6,15 @@ only its engine knows while it runs.
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
 from openlakes_portal.spi import Document, QueryStatus, Statement
 from openlakes_portal.spi.sql import ErrorKind, QueryState, Scalar
+
+PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,100})?$")]
+PropertyValue = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Submission(BaseModel, extra="forbid"):
@@ -25,6 +28,9 @@ class Submission(BaseModel, extra="forbid"):
     schema_: str | None = Field(None, alias="schema", max_length=200, description="Schema of unqualified names")
     parameters: dict[str, Scalar] = Field(default_factory=dict, max_length=200, description="Values by name")
     row_limit: int | None = Field(None, ge=1, description="Most rows that the result keeps; none: the site's default")
+    session: dict[PropertyName, PropertyValue] = Field(
+        default_factory=dict, max_length=50, description="Properties of the engine's session for this statement"
+    )
 
 
 class ColumnView(BaseModel):
@@ -76,6 +82,7 @@ class QueryRecord(Figures):
     catalog: str | None = None
     schema_: str | None = Field(None, alias="schema")
     parameters: dict[str, Scalar] = Field(default_factory=dict)
+    session: dict[str, str] = Field(default_factory=dict)
     row_limit: int
     username: str
     replica: str
@@ -88,7 +95,7 @@ class QueryRecord(Figures):
 
     def statement(self) -> Statement:
         """For an engine."""
-        return Statement(self.sql, self.catalog, self.schema_, self.parameters, self.row_limit)
+        return Statement(self.sql, self.catalog, self.schema_, self.parameters, self.row_limit, self.session)
 
     def data(self) -> dict[str, object]:
         """As a document."""

@@ -67,6 +67,7 @@ class QueryService:
             catalog=submission.catalog,
             schema=submission.schema_,
             parameters=submission.parameters,
+            session=submission.session,
             row_limit=min(submission.row_limit or self._settings.row_limit, self._settings.max_row_limit),
             username=principal.username,
             replica=self._replica,

@@ -19,4 +19,14 @@ READ_ALL = Permission(
 READ_SAVED = Permission(
     "trino:saved-query:read", "Read saved queries of others: all of them, or those that are shared", scoped=True
 )
-PERMISSIONS = [RUN, SHARE, READ_ALL, READ_SAVED]
+KILL_ALL = Permission(
+    "trino:query:kill-all",
+    "Stop anybody's queries in Trino, where Trino's own rules allow it",
+    implies=("trino:query:run",),
+)
+OPEN = Permission(
+    "trino:console:open",
+    "Open Trino's own web page, as oneself",
+    roles=("data-engineer", "analytics-engineer", "bi-analyst"),
+)
+PERMISSIONS = [RUN, SHARE, READ_ALL, READ_SAVED, KILL_ALL, OPEN]

@@ -1,5 +1,6 @@
 """Engines and what is in them, as the asking person may see it."""
 
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -18,6 +19,17 @@ class Engine(BaseModel):
     title: str
     dialect: str
     default: bool
+    unavailable: str | None = Field(None, description="Why it can take no statements now; then another is the default")
+
+
+class PropertyItem(BaseModel):
+    """A property of an engine's session: the value that holds, the default one, its type, what it does."""
+
+    name: str
+    value: str
+    default: str
+    type: str
+    description: str
 
 
 class Named(BaseModel):
@@ -80,32 +92,45 @@ def catalog_routes(workspace: Workspace) -> list[Route]:
     """Routes below `engines`, `catalogs` and `format`."""
 
     async def engines(request: Request) -> Listing[Engine]:
-        default = next(iter(workspace.engines), None)
+        default = await workspace.default_engine()
         return Listing(
             [
-                Engine(id=engine.id, title=engine.title, dialect=engine.dialect, default=engine.id == default)
+                Engine(
+                    id=engine.id,
+                    title=engine.title,
+                    dialect=engine.dialect,
+                    default=engine.id == default,
+                    unavailable=await workspace.unavailable(engine.id),
+                )
                 for engine in workspace.engines.values()
             ]
         )
+
+    async def session_properties(request: Request) -> Listing[PropertyItem]:
+        engine = workspace.engine(request.path("engine"))
+        if engine is not workspace.coordinator:
+            return Listing([])
+        found = await workspace.coordinator.session_properties(request.principal)
+        return Listing([PropertyItem.model_validate(asdict(each)) for each in found])
 
     async def functions(request: Request) -> Listing[str]:
         return Listing(await workspace.engine(request.path("engine")).functions())
 
     async def catalogs(request: Request, query: EngineQuery) -> Listing[Named]:
-        names = await workspace.engine(query.engine).catalogs(request.principal)
+        names = await (await workspace.chosen(query.engine)).catalogs(request.principal)
         return Listing([Named(name=name) for name in names])
 
     async def schemas(request: Request, query: EngineQuery) -> Listing[Named]:
-        names = await workspace.engine(query.engine).schemas(request.principal, request.path("catalog"))
+        names = await (await workspace.chosen(query.engine)).schemas(request.principal, request.path("catalog"))
         return Listing([Named(name=name) for name in names])
 
     async def tables(request: Request, query: EngineQuery) -> Listing[TableItem]:
-        engine = workspace.engine(query.engine)
+        engine = await workspace.chosen(query.engine)
         found = await engine.tables(request.principal, request.path("catalog"), request.path("schema"))
         return Listing([TableItem(name=table.name, kind=table.kind, rows=table.rows) for table in found])
 
     async def table(request: Request, query: EngineQuery) -> TableView:
-        engine = workspace.engine(query.engine)
+        engine = await workspace.chosen(query.engine)
         where = (request.path("catalog"), request.path("schema"), request.path("table"))
         found = await engine.table(request.principal, *where)
         columns = [
@@ -125,12 +150,17 @@ def catalog_routes(workspace: Workspace) -> list[Route]:
         )
 
     async def format_sql(request: Request, body: Text) -> Formatted:
-        dialect = workspace.engine(body.engine).dialect
+        dialect = (await workspace.chosen(body.engine)).dialect
         return await workspace.context.in_thread(_formatted, body.sql, dialect)
 
     return [
         Route("GET", "engines", engines, access=RUN, summary="SQL engines"),
         Route("GET", "engines/{engine}/functions", functions, access=RUN, summary="Functions of an engine"),
+        Route(
+            *("GET", "engines/{engine}/session-properties", session_properties),
+            access=RUN,
+            summary="Properties of an engine's session",
+        ),
         Route("GET", "catalogs", catalogs, access=RUN, summary="Catalogs that I may see"),
         Route("GET", TREE, schemas, access=RUN, summary="Schemas that I may see"),
         Route("GET", TREE + "/{schema}/tables", tables, access=RUN, summary="Tables that I may see"),

@@ -43,7 +43,8 @@ def query_routes(workspace: Workspace) -> list[Route]:
     context = workspace.context
 
     async def submit(request: Request, body: Submission) -> Reply[QueryView]:
-        query = await workspace.queries.submit(request.principal, body)
+        default = await workspace.default_engine() if body.engine is None else body.engine
+        query = await workspace.queries.submit(request.principal, body.model_copy(update={"engine": default}))
         return Reply(query, status=201, location=f"/api/plugins/{context.plugin_id}/queries/{query.id}")
 
     async def history(request: Request, query: HistoryQuery) -> Listing[QueryView]:
