@@ -19,7 +19,7 @@ COMMANDS = {
     "doctor": "what is wrong with this installation, and what to do",
     "bundle": "the air-gapped bundle",
 }
-ELSEWHERE = {"stack": "the distribution openlakes-portal-stack, in a later version (docs/roadmap.md)"}
+ELSEWHERE = {"stack": "the distribution openlakes-portal-stack: pip install it beside the portal"}
 GROUP = "openlakes_portal.commands"
 
 Command = Callable[[Sequence[str]], int]

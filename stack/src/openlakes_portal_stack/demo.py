@@ -8,10 +8,14 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from openlakes_portal_stack.overlay import Overlay, overlay
 
 FOLDER = "lakehouse"
+STACK = "stack"
+LIFESPAN_DEADLINE = 38.0
+"""Seconds that the portal gives the stack to end, after those that running requests get: within a minute in all."""
 
 
 class DemoDataFailed(RuntimeError):
@@ -37,6 +41,25 @@ async def seed(data_dir: Path, progress: Callable[[str], None]) -> Overlay:
             process.kill()
             await process.wait()
     return overlay(folder)
+
+
+def plan(data_dir: Path, address: str, public_url: str, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Choose the components that can be had here and their ports (a moment; nothing is installed yet), and say what
+    the portal must know of them: it brings them up itself, behind the first page. Raises `StackError`."""
+    from openlakes_portal_stack.components import all_components
+    from openlakes_portal_stack.runner.stack import Stack, is_installed, merged
+
+    stack = Stack(data_dir.resolve() / STACK, all_components())
+    wanted = []
+    for id, component in stack.known.items():
+        if component.in_demo and (component.checked_by is None or is_installed(component.checked_by)):
+            if reason := component.unavailable():
+                progress(f"{component.title} is left out: {reason}")
+            else:
+                wanted.append(id)
+    stack.plan(wanted, portal=address, portal_issuer=public_url)
+    beside = {"limits": {"lifespan_deadline": LIFESPAN_DEADLINE}, "plugins": {"stack": {"raise_with_portal": True}}}
+    return merged(stack.settings(), beside)
 
 
 def _folder(data_dir: Path) -> Path:

@@ -5,7 +5,7 @@ Every declared check is listed from the start as `unknown`. What a check does wr
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from openlakes_portal._host.lanes import Lane, LaneBlocked, LaneTimeout
 from openlakes_portal._host.records import PluginRecord
 from openlakes_portal._http import metrics
 from openlakes_portal._store.clock import now
-from openlakes_portal.spi import Event, HealthCheck, HealthReport, PortalError
+from openlakes_portal.spi import Deployment, Event, HealthCheck, HealthReport, PortalError
 
 log = structlog.get_logger("health")
 QUEUE = 256
@@ -42,9 +42,14 @@ class HealthMonitor:
     """All components of this portal, as this process sees them."""
 
     def __init__(
-        self, contributions: Iterable[Contribution], records: Iterable[PluginRecord], lanes: Mapping[str, Lane]
+        self,
+        contributions: Iterable[Contribution],
+        records: Iterable[PluginRecord],
+        lanes: Mapping[str, Lane],
+        deployments: Sequence[Deployment] = (),
     ) -> None:
         self._lanes = lanes
+        self._deployments = deployments
         self._checks = [(c, check) for c in contributions for check in c.checks]
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: set[asyncio.Queue[Event]] = set()
@@ -81,7 +86,7 @@ class HealthMonitor:
     async def _watch(self, contribution: Contribution, check: HealthCheck) -> None:
         await asyncio.sleep(random.uniform(0, min(0.3, check.interval)))  # noqa: S311 - jitter
         while True:
-            report = await self._ask(contribution, check)
+            report = self._seen_by_deployments(check, await self._ask(contribution, check))
             self._update(f"{contribution.id}.{check.name}", report)
             await asyncio.sleep(check.interval * random.uniform(0.85, 1.15))  # noqa: S311 - jitter
 
@@ -116,6 +121,20 @@ class HealthMonitor:
                 f"The check returned {type(report).__name__} instead of a HealthReport.",
                 f"Mend the check {check.name!r} of the plugin {contribution.id}.",
             )
+        return report
+
+    def _seen_by_deployments(self, check: HealthCheck, report: HealthReport) -> HealthReport:
+        """What whoever starts the system says of it, where the check found it not well."""
+        if report.state == "healthy" or check.address is None:
+            return report
+        for deployment in self._deployments:
+            try:
+                known = deployment.report(check.address)
+            except Exception as error:
+                log.warning("a deployment cannot say how far a system is", address=check.address, error=repr(error))
+                continue
+            if known is not None:
+                return known
         return report
 
     def _update(self, key: str, report: HealthReport) -> None:

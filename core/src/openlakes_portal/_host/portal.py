@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -43,7 +43,7 @@ from openlakes_portal._store.key_check import check_key
 from openlakes_portal._store.keyring import Keyring, load_keyring
 from openlakes_portal._store.migrate import check, migrate
 from openlakes_portal._store.signals import Signals
-from openlakes_portal.spi import PortalToken, Principal
+from openlakes_portal.spi import Deployment, PortalToken, Principal
 
 if TYPE_CHECKING:
     from openlakes_portal._auth.exchange.service import TokenExchange
@@ -164,7 +164,8 @@ class Portal:
         self._name_unknown_permissions()
         self.lanes = {c.id: Lane(c.id, c.record.version, self.journal) for c in contributions}
         self.decisions.open(self.registry.contributions, self.lanes)
-        self.monitor = HealthMonitor(contributions, records, self.lanes)
+        deployments = [cast(Deployment, s.provider) for s in self.runtime.services if s.capability is Deployment]
+        self.monitor = HealthMonitor(contributions, records, self.lanes, deployments)
         self.monitor.start()
         self._stack.push_async_callback(self._stop_watching)
         self._sweeper = asyncio.create_task(self._sweep())

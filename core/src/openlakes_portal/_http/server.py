@@ -80,7 +80,8 @@ def _server(settings: Settings) -> MPServer:
         ),
         log_enabled=False,
         log_level=LogLevels.critical,
-        workers_kill_timeout=max(1, int(server.drain_timeout)),
+        # First the running requests end, then what the plugins started.
+        workers_kill_timeout=max(1, int(server.drain_timeout + limits.lifespan_deadline)),
         respawn_failed_workers=False,
     )
 

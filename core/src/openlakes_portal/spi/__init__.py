@@ -57,6 +57,7 @@ from openlakes_portal.spi.search import SearchProvider, SearchResult
 from openlakes_portal.spi.services import (
     Catalog,
     DatasetRef,
+    Deployment,
     LineageEdge,
     LineageSource,
     ObjectStore,
@@ -104,6 +105,7 @@ __all__ = [
     "Decider",
     "Decision",
     "DecisionStep",
+    "Deployment",
     "Document",
     "Documents",
     "Event",

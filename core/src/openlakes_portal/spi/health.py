@@ -57,13 +57,15 @@ class HealthReport:
 class HealthCheck:
     """A component and how to ask it. Errors of the SPI's vocabulary that `check` raises become `down` with their
     words; a check that takes longer than `timeout` seconds, raises anything else or spins is `degraded` or `down` on
-    its own tile and harms nobody. `interval` is the time between two checks in seconds; core adds jitter."""
+    its own tile and harms nobody. `interval` is the time between two checks in seconds; core adds jitter. `address` is
+    that of the system it asks: while a `Deployment` says that this system is on its way, the tile says so too."""
 
     name: str
     check: Callable[[], Awaitable[HealthReport]]
     timeout: float = 2.0
     interval: float = 4.0
     title: str | None = None
+    address: str | None = None
 
     def __post_init__(self) -> None:
         if not CHECK_NAME.match(self.name):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from openlakes_portal.spi.access import Principal
+from openlakes_portal.spi.health import HealthReport
 
 
 @runtime_checkable
@@ -94,6 +95,16 @@ class LineageSource(Protocol):
 
     async def edges(self, principal: Principal, node: str, depth: int) -> Sequence[LineageEdge]:
         """Edges around a node."""
+
+
+@runtime_checkable
+class Deployment(Protocol):
+    """Starts systems itself, and knows how far each is: while one is being installed, its checks need not fail."""
+
+    def report(self, address: str) -> HealthReport | None:
+        """What it knows of the system at this address (scheme, host and port): `starting` with what is being done, or
+        `down` with why that came to nothing; None: nothing, so what a check found stands. Asked often, on the event
+        loop: answer at once, from memory."""
 
 
 @dataclass(frozen=True)

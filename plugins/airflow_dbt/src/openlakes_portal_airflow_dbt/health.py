@@ -51,10 +51,12 @@ def health_checks(airflow: Airflow, settings: Settings) -> list[HealthCheck]:
     if settings.address is None:
         return [HealthCheck("airflow", _not_configured, title="Airflow", interval=60.0)]
     timeout = min(settings.timeout + 1.0, 20.0)
-    observed = Observed(airflow)
+    observed, address = Observed(airflow), str(settings.address)
 
     def one(name: str, title: str, check: Check) -> HealthCheck:
-        return HealthCheck(name, check, timeout=timeout, interval=INTERVAL, title=f"{settings.title} {title}")
+        return HealthCheck(
+            name, check, timeout=timeout, interval=INTERVAL, title=f"{settings.title} {title}", address=address
+        )
 
     checks = [
         one("api-server", "API server", _api_server(airflow, observed)),

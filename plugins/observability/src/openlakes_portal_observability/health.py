@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from openlakes_portal.spi import HealthCheck, HealthReport
 from openlakes_portal_observability.board import NONE_CONFIGURED, REMEDY, Board
 from openlakes_portal_observability.findings import TargetView, target_views
-from openlakes_portal_observability.settings import Settings
+from openlakes_portal_observability.settings import ServerSettings, Settings
 
 NAMED = 5
 """Targets that are down and named one by one."""
@@ -20,20 +20,20 @@ def health_checks(board: Board, settings: Settings) -> list[HealthCheck]:
         return [HealthCheck("servers", _none_configured, title="Metrics and alerts", interval=60.0)]
     checks: list[HealthCheck] = []
     if "prometheus" in servers:
-        wait = servers["prometheus"].timeout
+        server = servers["prometheus"]
         checks += [
-            _check("prometheus", "Prometheus", _prometheus(board, settings), wait),
-            _check("targets", "Scrape targets", _targets(board), wait),
+            _check("prometheus", "Prometheus", _prometheus(board, settings), server),
+            _check("targets", "Scrape targets", _targets(board), server),
         ]
     if "alertmanager" in servers:
-        wait = servers["alertmanager"].timeout
-        checks.append(_check("alertmanager", "Alertmanager", _alertmanager(board), wait))
+        checks.append(_check("alertmanager", "Alertmanager", _alertmanager(board), servers["alertmanager"]))
     return checks
 
 
-def _check(name: str, title: str, check: Callable[[], Awaitable[HealthReport]], wait: float) -> HealthCheck:
+def _check(name: str, title: str, check: Callable[[], Awaitable[HealthReport]], server: ServerSettings) -> HealthCheck:
     """Each asks three times at most, and each time waits no longer than the settings say."""
-    return HealthCheck(name, check, timeout=min(60.0, 3 * wait + 1), interval=10.0, title=title)
+    timeout = min(60.0, 3 * server.timeout + 1)
+    return HealthCheck(name, check, timeout=timeout, interval=10.0, title=title, address=str(server.address))
 
 
 async def _none_configured() -> HealthReport:

@@ -39,4 +39,8 @@ def health_checks(context: Context[Settings]) -> list[HealthCheck]:
             )
         return HealthReport.healthy(version=version)
 
-    return [HealthCheck("superset", check, timeout=10.0, interval=10.0, title="Superset")]
+    return [
+        HealthCheck(
+            "superset", check, timeout=10.0, interval=10.0, title="Superset", address=str(context.settings.address)
+        )
+    ]

@@ -13,6 +13,7 @@ def health_checks(workspace: Workspace) -> list[HealthCheck]:
     if not workspace.engines:
         return [HealthCheck("engine", _none_configured, title="SQL engine", interval=60.0)]
     results: list[HealthCheck] = []
+    trino = workspace.context.settings.trino.address
     if workspace.context.settings.results.s3 is not None:
         results = [
             HealthCheck("results", _results(workspace), timeout=30.0, interval=30.0, title="Store of SQL results")
@@ -20,7 +21,14 @@ def health_checks(workspace: Workspace) -> list[HealthCheck]:
     return [
         *results,
         *(
-            HealthCheck(f"engine-{id}", _check(workspace, id), timeout=5.0, interval=10.0, title=engine.title)
+            HealthCheck(
+                f"engine-{id}",
+                _check(workspace, id),
+                timeout=5.0,
+                interval=10.0,
+                title=engine.title,
+                address=str(trino) if id == "trino" and trino else None,
+            )
             for id, engine in workspace.engines.items()
         ),
     ]

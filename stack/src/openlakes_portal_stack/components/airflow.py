@@ -203,6 +203,7 @@ COMPONENT = Component(
     unavailable=_unavailable,
     requires=("postgresql",),
     wants=("trino", "seaweedfs"),
+    checked_by="airflow_dbt",
     secrets=("database", "tasks", "sealing", "sessions"),
     memory=750,
     disk=350,

@@ -56,7 +56,7 @@ def _ready(site: Site) -> bool:
             state = _ask(site, "GET", "/v1/sys/seal-status")
         if state["sealed"]:
             state = _ask(site, "PUT", "/v1/sys/unseal", {"key": _keys(site)["keys_base64"][0]})
-        return not state["sealed"]
+        return not state["sealed"] and bool(_ask(site, "GET", "/v1/sys/leader")["is_self"])
     except (OSError, ValueError):
         return False
 

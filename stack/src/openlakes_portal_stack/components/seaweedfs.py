@@ -72,7 +72,12 @@ def _programs(site: Site) -> list[Program]:
     ports |= {f"{name}.port.grpc": site.ports[f"{name}-grpc"] for name in (*INNER, "s3")}
     ports |= {"s3.port.iceberg": site.ports["iceberg"], "s3.port.lance": 0}
     options = [f"-{name}={port}" for name, port in ports.items()]
-    options += ["-master.volumeSizeLimitMB=64", "-volume.max=500", "-s3.autoCreateBucket=false"]
+    options += [
+        "-master.volumeSizeLimitMB=64",
+        "-volume.max=500",
+        "-s3.autoCreateBucket=false",
+        "-volume.preStopSeconds=0",
+    ]
     options += [f"-dir={site.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     command: list[str | Path] = [
         _weed(site),
@@ -82,7 +87,7 @@ def _programs(site: Site) -> list[Program]:
         f"-s3.config={site.folder / 's3.json'}",
         *options,
     ]
-    return [Program("seaweedfs", command, cwd=site.folder, stop_seconds=25, ports=SERVED)]
+    return [Program("seaweedfs", command, cwd=site.folder, stop_seconds=8, ports=SERVED)]
 
 
 def _ready(site: Site) -> bool:

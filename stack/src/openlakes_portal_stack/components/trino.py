@@ -259,6 +259,7 @@ COMPONENT = Component(
     settings=_settings,
     unavailable=no_maven,
     wants=("seaweedfs",),
+    checked_by="trino",
     needs_portal=True,
     ports=("http", "https"),
     secrets=("internal", *SERVICES),

@@ -106,8 +106,10 @@ class Component:
     """A system of the stack.
 
     `requires` are components without which it cannot start, `wants` those it waits for where they are there.
-    `needs_portal`: it starts when the portal answers (it fetches the portal's keys at its start). `memory` and `disk`
-    are MiB that it takes when it runs, and once it is installed; `ready_within` seconds.
+    `checked_by` names the portal's plugin that shows its health and is installed with it; None: the stack's own.
+    `in_demo`: the demo starts it. `needs_portal`: it starts when the portal answers (it fetches the portal's keys at
+    its start). `memory` and `disk` are MiB that it takes when it runs, and once it is installed;
+    `ready_within` seconds.
 
     In this order: `unavailable` says at once, without work, why it cannot be had here (None: it can). `install` brings
     it into the cache. `prepare` writes its configuration and migrates; what it requires is ready then. `programs` are
@@ -130,6 +132,8 @@ class Component:
     forget: Callable[[Path], None] | None = None
     requires: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
+    checked_by: str | None = None
+    in_demo: bool = True
     needs_portal: bool = False
     ports: tuple[str, ...] = ("http",)
     secrets: tuple[str, ...] = ()

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from openlakes_portal_stack.runner import guardian, progress
 from openlakes_portal_stack.runner.component import Component, StackError
@@ -16,6 +18,8 @@ from openlakes_portal_stack.runner.raising import Raising
 from openlakes_portal_stack.runner.site import StackSite
 from openlakes_portal_stack.runner.supervision import RUNNING, ProcessState, Supervisor, memory
 from openlakes_portal_stack.runner.work import Interruption, base_environment
+
+PLUGINS = "openlakes_portal.plugins"
 
 
 @dataclass(frozen=True)
@@ -103,17 +107,29 @@ class Stack:
         record = self.layout.read()
         chosen = {id: self.known[id] for id in record.components if id in self.known}
         possible = {id: one for id, one in chosen.items() if id in record.external or one.unavailable() is None}
-        told: dict[str, Any] = {}
+        shown = {id: self._shown(one, record, possible) for id, one in possible.items()}
+        told: dict[str, Any] = {"plugins": {"stack": {"folder": str(self.layout.root), "components": shown}}}
         for component in possible.values():
-            told = _merged(told, component.settings(self._site(component, record, possible)))
+            told = merged(told, component.settings(self._site(component, record, possible)))
         return told
 
-    def status(self) -> list[ComponentStatus]:
-        """Every planned component, in the order in which components are listed."""
+    def _shown(self, component: Component, record: Record, possible: Mapping[str, Component]) -> dict[str, Any]:
+        site = self._site(component, record, possible)
+        doors = [urlsplit(site.address).netloc] if site.is_external else [f"127.0.0.1:{p}" for p in site.ports.values()]
+        checked_by = component.checked_by if component.checked_by and is_installed(component.checked_by) else None
+        return {"title": component.title, "addresses": doors, "checked_by": checked_by}
+
+    def status(self, *, with_memory: bool = True) -> list[ComponentStatus]:
+        """Every planned component, in the order in which components are listed. Measuring memory takes its time: it
+        is 0 without."""
         record = self.layout.read()
         states = self.supervisor.states()
         chosen = {id: self.known[id] for id in record.components if id in self.known}
-        return [self._status(one, record, chosen, states) for one in chosen.values()]
+        found = [self._status(one, record, chosen, states) for one in chosen.values()]
+        return [replace(one, memory=self._memory(one.id, states)) for one in found] if with_memory else found
+
+    def _memory(self, id: str, states: Mapping[str, ProcessState]) -> int:
+        return sum(memory(one.pid) for name, one in states.items() if one.pid and self._component_of(name) == id)
 
     def logs(self, id: str) -> list[Path]:
         """The log files of a component's programs."""
@@ -147,7 +163,7 @@ class Stack:
             step.since,
             site.address,
             {} if site.is_external else dict(site.ports),
-            sum(memory(one.pid) for one in mine if one.pid),
+            0,
         )
 
     def _site(self, component: Component, record: Record, chosen: Mapping[str, Component]) -> StackSite:
@@ -198,9 +214,14 @@ class Stack:
             yield
 
 
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def is_installed(plugin: str) -> bool:
+    """Whether a plugin of the portal is installed beside the stack."""
+    return bool(entry_points(group=PLUGINS, name=plugin))
+
+
+def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(one)
     for key, value in other.items():
         mine = both.get(key)
-        both[key] = _merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
+        both[key] = merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
     return both

@@ -28,8 +28,7 @@ LOG_SIZE = "10MB"
 
 HEAD = """\
 [supervisord]
-nodaemon=true
-silent=true
+nodaemon=false
 loglevel=info
 umask=077
 logfile={folder}/supervisord.log
@@ -61,8 +60,6 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._process: subprocess.Popen[bytes] | None = None
-        """Where this very process started it."""
 
     def is_running(self) -> bool:
         """Whether it answers."""
@@ -84,21 +81,21 @@ class Supervisor:
         self._layout.socket.unlink(missing_ok=True)
         configuration = folder / "supervisord.conf"
         write_whole(configuration, HEAD.format(folder=_escaped(folder), socket=_escaped(self._layout.socket)))
-        with (folder / "output.log").open("wb") as output:
-            process = self._process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=base_environment(self._layout.root),
-                cwd=self._layout.root,
-                start_new_session=True,
-            )
+        # It leaves this process's family by itself, so that nobody needs to wait for its end.
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=base_environment(self._layout.root),
+            cwd=self._layout.root,
+            text=True,
+        )
         deadline = time.monotonic() + UP_WITHIN
         while not self.is_running():
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = (folder / "output.log").read_text(errors="replace").strip()[-500:]
-                raise StackError(f"The supervisor did not start: {said or 'it said nothing'}")
+            if done.returncode != 0 or time.monotonic() > deadline:
+                said = done.stdout.strip() or (folder / "supervisord.log").read_text(errors="replace").strip()
+                raise StackError(f"The supervisor did not start: {said[-500:]}")
             time.sleep(0.05)
 
     def put(self, program: Program, environment: Mapping[str, str], about: str) -> bool:
@@ -166,8 +163,6 @@ class Supervisor:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(family, timeout=10)
-        if self._process is not None:
-            self._process.wait(10)
 
     def ask_to_end(self) -> None:
         """Have it end every program and itself; do not wait."""

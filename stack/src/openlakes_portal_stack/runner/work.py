@@ -77,6 +77,9 @@ class Interruption:
             with self._lock:
                 self._processes.discard(process)
             _end(process)
+            process.wait()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                pipe.close()
         if self.is_asked:
             raise Interrupted("interrupted")
         if status != 0:
