@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import watched
+from openlakes_portal_stack.runner.component import LeftOut
 from real_servers import airflow, postgres, seaweedfs, superset, trino
 
 
@@ -40,6 +42,16 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.S3
     """A running SeaweedFS, for everything that speaks S3."""
     with seaweedfs.running(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def watched_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[watched.Watched]:
+    """A portal that the real Prometheus watches; skipped only where that cannot be fetched."""
+    try:
+        with watched.watched(tmp_path_factory.mktemp("watched")) as running:
+            yield running
+    except LeftOut as reason:
+        pytest.skip(f"no real Prometheus here: {reason}")
 
 
 @pytest.fixture(scope="session")

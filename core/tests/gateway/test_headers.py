@@ -299,6 +299,14 @@ def test_what_speaks_for_the_site_or_the_connection_is_dropped(name: str) -> Non
     assert answered((name, value), ("X-Thing", "1"))[b"x-thing"] == [b"1"]
 
 
+@pytest.mark.parametrize("place", ["http://acme.lake.localhost:8600/ui/", "https://acme.lake.localhost:8600/ui/"])
+def test_an_app_behind_tls_takes_its_scheme_for_the_browsers_and_leads_to_itself_all_the_same(place: str) -> None:
+    laptop = Exposure(b"http://acme.lake.localhost:8600", b"https://127.0.0.1:8443", b"http://lake.localhost:8600")
+    assert laptop.leads(place.encode()) == b"http://acme.lake.localhost:8600/ui/"
+    assert laptop.leads(place.replace("acme", "other").encode()) is None
+    assert laptop.leads(b"https://lake.localhost:8600/ui/") is None, "the portal is where it says, by its own scheme"
+
+
 def test_what_connection_names_is_dropped() -> None:
     assert b"x-hop" not in answered(("Connection", "close, X-Hop"), ("X-Hop", "1"))
 

@@ -225,6 +225,9 @@ async def test_a_statement_that_outlives_its_token_goes_on_with_a_new_one() -> N
 
 def test_a_bound_statement_keeps_text_and_values_apart() -> None:
     assert bound("SELECT :a ;", {"a": "x'y"}) == "EXECUTE IMMEDIATE 'SELECT ?' USING 'x''y'"
+    assert bound("EXPLAIN (TYPE IO, FORMAT JSON) SELECT :a", {"a": 1}) == (
+        "EXPLAIN (TYPE IO, FORMAT JSON) EXECUTE IMMEDIATE 'SELECT ?' USING 1"
+    )
     assert bound("SELECT ':a' -- :b", {}) == "SELECT ':a' -- :b"
     with pytest.raises(ParameterMismatch):
         bound("SELECT 1", {"a": 1})

@@ -66,7 +66,7 @@ class Exposure:
         path = rest[min((rest.index(mark) for mark in (b"/", b"?", b"#") if mark in rest), default=len(rest)) :]
         if self.prefix and origin.encode() == self.portal:
             return text
-        if origin.encode() in (self.target, self.origin, self._plain(self.origin)):
+        if origin.encode() in (self.target, *self._schemes(self.origin)):
             return self.origin + path if self._is_below(path or b"/") else None
         return text if origin.encode() == self.portal else None
 
@@ -79,9 +79,11 @@ class Exposure:
         return bare == self.prefix or bare.startswith(self.prefix + b"/")
 
     @staticmethod
-    def _plain(origin: bytes) -> bytes:
-        """The same host by http: apps behind a TLS proxy often take it for theirs."""
-        return b"http:" + origin.split(b":", 1)[1]
+    def _schemes(origin: bytes) -> tuple[bytes, bytes]:
+        """The same host by http and by https: apps take the scheme by which they are spoken to for everybody's, be it
+        plain behind a proxy that speaks TLS, or TLS behind a portal on a laptop."""
+        host = origin.split(b":", 1)[1]
+        return b"http:" + host, b"https:" + host
 
 
 def build(

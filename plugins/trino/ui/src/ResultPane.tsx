@@ -2,6 +2,8 @@
 import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, plural, pluralOf, SegmentedControl, Slot, Status, toast, useNow } from "@openlakes/ui";
 import { lazy, Suspense, type ReactElement } from "react";
 import { paths } from "./client";
+import { EngineBadge, EngineRestrictions, IoPlan } from "./EngineFacts";
+import { readIoPlan } from "./io-plan";
 import { ResultGrid } from "./ResultGrid";
 import type { RunView } from "./run";
 import { isDone, type Query } from "./types";
@@ -53,6 +55,7 @@ export function ResultPane({ view, shown, onShow, results, onResult, markedLine,
           {view.error ? <Status state="failed" label="Not run" /> : query ? <Summary query={query} view={view} engineTitle={engineTitle} /> : <Status state="queued" />}
         </div>
         <span className="grow" />
+        {query ? <EngineBadge query={query} /> : null}
         <SegmentedControl
           size="xs"
           aria-label="View of the result"
@@ -79,10 +82,7 @@ export function ResultPane({ view, shown, onShow, results, onResult, markedLine,
           ) : shown === "columns" && query && isDone(query.state) ? (
             <ResultColumns queryId={query.id} />
           ) : plan && rows.length > 0 ? (
-            // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
-            <pre className="code-block sql-plan" tabIndex={0} role="region" aria-label="Plan of the query">
-              {planText(view)}
-            </pre>
+            <Plan text={planText(view)} />
           ) : rows.fields.length > 0 && (rows.length > 0 || !query || !isDone(query.state)) ? (
             <ResultGrid rows={rows} version={view.version} columns={query?.columns ?? []} complete={!view.loading} />
           ) : query && isDone(query.state) && !view.loading ? (
@@ -206,6 +206,7 @@ function Messages({ query }: { query: Query }): ReactElement {
     ["Read", query.bytes_read === null ? null : formatBytes(query.bytes_read)],
     ["Result", formatBytes(query.bytes)],
     ["Time", formatDuration(query.elapsed)],
+    ["Session properties", Object.entries(query.session ?? {}).map(([name, value]) => `${name} = ${value}`).join(", ") || null],
     ["Message", query.error?.message ?? "none"],
   ];
   return (
@@ -220,8 +221,20 @@ function Messages({ query }: { query: Query }): ReactElement {
           ),
         )}
       </dl>
+      <EngineRestrictions query={query} />
       <pre className="code-block">{query.sql}</pre>
     </div>
+  );
+}
+
+function Plan({ text }: { text: string }): ReactElement {
+  const tables = readIoPlan(text);
+  if (tables) return <IoPlan tables={tables} />;
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
+    <pre className="code-block sql-plan" tabIndex={0} role="region" aria-label="Plan of the query">
+      {text}
+    </pre>
   );
 }
 

@@ -1,5 +1,6 @@
 import { Button, Icon, Menu, Select, TextInput } from "@openlakes/ui";
 import type { ReactElement } from "react";
+import type { ExplainKind } from "./statements";
 import type { EngineInfo } from "./types";
 
 export const LIMITS = [100, 1000, 10_000, 100_000, 1_000_000];
@@ -16,7 +17,10 @@ type Props = {
   onRun: () => void;
   onRunAll: () => void;
   onStop: () => void;
-  onExplain: () => void;
+  onExplain: (kind: ExplainKind) => void;
+  /** How many session properties the tab sets; null where the engine has none. */
+  session: number | null;
+  onSession: () => void;
   onFormat: () => void;
   onSave: () => void;
   onLibrary: () => void;
@@ -29,6 +33,13 @@ type Props = {
   onReopen: () => void;
   onParameter: (name: string, value: string) => void;
 };
+
+const EXPLAINS: { kind: ExplainKind; label: string }[] = [
+  { kind: "distributed", label: "Explain: distributed plan" },
+  { kind: "io", label: "Explain: tables that it reads" },
+];
+
+const sessionLabel = (set: number): string => (set ? `Session properties (${set})` : "Session properties");
 
 /** Run and Stop always in the same place; then what it runs with. */
 export function Toolbar(props: Props): ReactElement {
@@ -44,9 +55,26 @@ export function Toolbar(props: Props): ReactElement {
         Stop
       </Button>
       <span className="only-l sql-quiet">
-        <Button variant="subtle" color="gray" onClick={props.onExplain}>
-          Explain
-        </Button>
+        {props.session === null ? (
+          <Button variant="subtle" color="gray" onClick={() => props.onExplain("plan")}>
+            Explain
+          </Button>
+        ) : (
+          <Menu position="bottom-start" shadow="md">
+            <Menu.Target>
+              <Button variant="subtle" color="gray" rightSection={<Icon name="down" />}>
+                Explain
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              {EXPLAINS.map(({ kind, label }) => (
+                <Menu.Item key={kind} leftSection={<Icon name="model" />} onClick={() => props.onExplain(kind)}>
+                  {label}
+                </Menu.Item>
+              ))}
+            </Menu.Dropdown>
+          </Menu>
+        )}
         <Button variant="subtle" color="gray" onClick={props.onFormat}>
           Format
         </Button>
@@ -90,6 +118,11 @@ export function Toolbar(props: Props): ReactElement {
         onChange={(v) => v && props.onLimit(Number(v))}
         allowDeselect={false}
       />
+      {props.session === null ? null : (
+        <Button variant="subtle" color="gray" className="only-l" onClick={props.onSession}>
+          {sessionLabel(props.session)}
+        </Button>
+      )}
       <Button variant="subtle" color="gray" className="only-l" onClick={props.onSave}>
         Save
       </Button>
@@ -103,9 +136,16 @@ export function Toolbar(props: Props): ReactElement {
           <Menu.Item leftSection={<Icon name="play" />} onClick={props.onRunAll}>
             Run all statements
           </Menu.Item>
-          <Menu.Item leftSection={<Icon name="model" />} onClick={props.onExplain}>
-            Explain
-          </Menu.Item>
+          {(props.session === null ? [{ kind: "plan" as const, label: "Explain" }] : EXPLAINS).map(({ kind, label }) => (
+            <Menu.Item key={kind} leftSection={<Icon name="model" />} onClick={() => props.onExplain(kind)}>
+              {label}
+            </Menu.Item>
+          ))}
+          {props.session === null ? null : (
+            <Menu.Item leftSection={<Icon name="settings" />} onClick={props.onSession}>
+              {sessionLabel(props.session)}
+            </Menu.Item>
+          )}
           <Menu.Item leftSection={<Icon name="edit" />} onClick={props.onFormat}>
             Format
           </Menu.Item>

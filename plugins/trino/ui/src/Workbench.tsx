@@ -1,5 +1,5 @@
 // The SQL workbench: catalog tree, editor with tabs, result. Every state is in the URL, the browser's drafts, or the server.
-import { Drawer, EmptyState, ErrorState, getPreference, Loading, Select, setPreference, Splitter, toast, useApi, usePermission, useSearchParams, useSession } from "@openlakes/ui";
+import { Drawer, EmptyState, ErrorState, getPreference, Icon, Loading, Select, setPreference, Splitter, toast, useApi, usePermission, useSearchParams, useSession } from "@openlakes/ui";
 import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState, type ReactElement } from "react";
 import { formatSql, paths, type NewQuery } from "./client";
 import { EditorPane, type EditorHandle, type RunWhat } from "./EditorPane";
@@ -7,6 +7,7 @@ import { LibraryDrawer } from "./LibraryDrawer";
 import { useAddress, usePlaces } from "./place";
 import { isResultTab, ResultPane } from "./ResultPane";
 import { SaveModal } from "./SaveModal";
+import { SessionDrawer } from "./SessionDrawer";
 import { EXPLAIN, faultAt, parameterNames, parameterValue } from "./statements";
 import { TabBar } from "./TabBar";
 import { titleOf } from "./tab-store";
@@ -18,7 +19,7 @@ import "./workbench.css";
 
 export function Workbench(): ReactElement {
   const owner = useSession().username;
-  const engines = useApi<Page<EngineInfo>>(paths.engines);
+  const engines = useApi<Page<EngineInfo>>(paths.engines, { refresh: 15 });
   if (!engines.data) return engines.error ? <ErrorState error={engines.error} retry={() => void engines.refetch()} /> : <Loading rows={8} />;
   if (engines.data.items.length === 0)
     return (
@@ -47,6 +48,20 @@ function useReopenKey(reopen: () => void): void {
   }, []);
 }
 
+/** An engine that can take no statements now, and what runs them meanwhile. */
+function Away({ engines, engine }: { engines: EngineInfo[]; engine: EngineInfo }): ReactElement | null {
+  const away = engines.find((e) => e.unavailable !== null);
+  if (!away) return null;
+  const other = engines.find((e) => e.unavailable === null);
+  const then = !other ? "Statements fail until it is there." : engine.id === away.id ? `Choose ${other.title} to run statements now.` : `${other.title} runs statements meanwhile.`;
+  return (
+    <p className="notice sql-away" data-tone="warn" role="status">
+      <Icon name="warn" />
+      {away.unavailable} {then}
+    </p>
+  );
+}
+
 const asText = (values: Record<string, unknown> | undefined): Record<string, string> =>
   Object.fromEntries(Object.entries(values ?? {}).map(([k, v]) => [k, v === null ? "" : String(v)]));
 
@@ -56,6 +71,7 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
   const [tree, setTree] = useState(false);
   const [library, setLibrary] = useState(false);
   const [saving, setSaving] = useState(false);
+  const [properties, setProperties] = useState(false);
   const [treeWidth, setTreeWidth] = useState(() => Number(getPreference("sql.tree", "236")));
   const [editorHeight, setEditorHeight] = useState(() => Number(getPreference("sql.editor", "260")));
   const closedRef = useRef(closed);
@@ -169,6 +185,7 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
     catalog,
     schema,
     parameters: Object.fromEntries(parameterNames(sql).map((name) => [name, parameterValue(active.parameters[name] ?? "")])),
+    session: engine.dialect === "trino" ? active.session : undefined,
     row_limit: active.limit,
   });
   const run = (what: RunWhat, prefix = ""): void => {
@@ -232,6 +249,7 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
       </div>
       <section className="sql-work" aria-label="Query editor">
         <TabBar tabs={tabs} active={active.id} onSelect={choose} onClose={closeTab} onNew={() => openTab({ engine: active.engine, catalog: active.catalog, schema: active.schema })} onLibrary={() => setLibrary(true)} />
+        <Away engines={engines} engine={engine} />
         <Toolbar
           busy={busy}
           stopping={view?.stopping ?? false}
@@ -244,7 +262,9 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
           onRun={() => run("statement")}
           onRunAll={() => run("all")}
           onStop={stop}
-          onExplain={() => run("statement", EXPLAIN)}
+          onExplain={(kind) => run("statement", EXPLAIN[kind])}
+          session={engine.dialect === "trino" ? Object.keys(active.session).length : null}
+          onSession={() => setProperties(true)}
           onFormat={() => void format()}
           onSave={() => setSaving(true)}
           onLibrary={() => setLibrary(true)}
@@ -290,6 +310,7 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
         <Tree {...treeProps} />
       </Drawer>
       {library ? <LibraryDrawer onClose={() => setLibrary(false)} onSaved={openSaved} onQuery={openQuery} /> : null}
+      {properties ? <SessionDrawer engine={engine.id} session={active.session} onChange={(session) => change(active.id, { session })} onClose={() => setProperties(false)} /> : null}
       <SaveModal opened={saving} tab={active} engine={engine.id} catalog={catalog} schema={schema} canShare={canShare} onClose={() => setSaving(false)} onSaved={(part) => change(active.id, part)} />
     </div>
   );

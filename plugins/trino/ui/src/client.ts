@@ -13,6 +13,8 @@ export const paths = {
   table: (engine: string, catalog: string, schema: string, table: string) =>
     withEngine(`catalogs/${part(catalog)}/schemas/${part(schema)}/tables/${part(table)}`, engine),
   functions: (engine: string) => `${BASE}/engines/${part(engine)}/functions`,
+  sessionProperties: (engine: string) => `${BASE}/engines/${part(engine)}/session-properties`,
+  engineQuery: (id: string) => `${BASE}/engine-query?id=${part(id)}`,
   query: (id: string) => `${BASE}/queries/${part(id)}`,
   results: (id: string) => `${BASE}/queries/${part(id)}/results`,
   statistics: (id: string) => `${BASE}/queries/${part(id)}/statistics`,
@@ -26,6 +28,7 @@ export type NewQuery = {
   catalog?: string | null;
   schema?: string | null;
   parameters?: Record<string, unknown>;
+  session?: Record<string, string>;
   row_limit?: number;
 };
 

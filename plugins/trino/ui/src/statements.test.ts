@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commonTables, faultAt, offsetOf, parameterNames, parameterValue, splitStatements, statementAt } from "./statements";
+import { EXPLAIN, commonTables, faultAt, offsetOf, parameterNames, parameterValue, splitStatements, statementAt } from "./statements";
 
 const texts = (sql: string): string[] => splitStatements(sql).map((s) => sql.slice(s.start, s.end));
 
@@ -53,5 +53,6 @@ describe("a fault's place", () => {
   });
   it("does not count the word that the workbench put before it", () => {
     expect(faultAt("select x", "EXPLAIN select x", 0, { line: 1, column: 16 })).toBe(7);
+    expect(faultAt("select x", `${EXPLAIN.io}select x`, 0, { line: 1, column: EXPLAIN.io.length + 8 })).toBe(7);
   });
 });

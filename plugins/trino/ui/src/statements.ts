@@ -132,8 +132,10 @@ export function offsetOf(text: string, line: number, column: number): number {
   return Math.min(start + Math.max(0, column - 1), end < 0 ? text.length : end);
 }
 
-/** What the workbench puts before a statement that is to be explained. */
-export const EXPLAIN = "EXPLAIN ";
+/** What the workbench puts before a statement that is to be explained, by how. */
+export const EXPLAIN = { plan: "EXPLAIN ", distributed: "EXPLAIN (TYPE DISTRIBUTED) ", io: "EXPLAIN (TYPE IO, FORMAT JSON) " };
+export type ExplainKind = keyof typeof EXPLAIN;
+const EXPLAINED = /^EXPLAIN (?:\(TYPE [A-Z, ]+\) )?/;
 
 /**
  * Where in the editor's text a fault stands that an engine told of the statement it was sent: `from` is where that
@@ -141,7 +143,8 @@ export const EXPLAIN = "EXPLAIN ";
  */
 export function faultAt(whole: string, sent: string, from: number, fault: { line: number; column: number }): number | null {
   const inside = offsetOf(sent, fault.line, fault.column);
-  for (const [text, before] of [[sent, 0], [sent.startsWith(EXPLAIN) ? sent.slice(EXPLAIN.length) : sent, EXPLAIN.length]] as const) {
+  const prefix = EXPLAINED.exec(sent)?.[0].length ?? 0;
+  for (const [text, before] of [[sent, 0], [sent.slice(prefix), prefix]] as const) {
     const start = whole.startsWith(text, from) ? from : whole.indexOf(text);
     if (start >= 0) return start + Math.max(0, inside - before);
   }

@@ -9,6 +9,8 @@ export type Tab = {
   schema: string | null;
   limit: number;
   parameters: Record<string, string>;
+  /** Properties of the engine's session that each run of this tab has. */
+  session: Record<string, string>;
   /** The query whose result is looked at, and those of the last run: several where several statements were run. */
   queryId: string | null;
   results: string[];
@@ -40,6 +42,7 @@ export function newTab(part: Partial<Tab> = {}): Tab {
     schema: null,
     limit: 10_000,
     parameters: {},
+    session: {},
     queryId: null,
     results: [],
     from: 0,

@@ -1,7 +1,17 @@
 // The SQL API of this plugin on the wire (docs/users/sql.md).
 import { plural } from "@openlakes/ui";
 
-export type EngineInfo = { id: string; title: string; default: boolean; dialect: string };
+export type EngineInfo = {
+  id: string;
+  title: string;
+  default: boolean;
+  dialect: string;
+  /** Why it can take no statements now. */
+  unavailable: string | null;
+};
+export type SessionProperty = { name: string; value: string; default: string; type: string; description: string };
+export type Restriction = { table: string; kind: "rows" | "column"; column: string; rule: string };
+export type EngineQuery = { id: string; restrictions: Restriction[] };
 export type QueryState = "queued" | "running" | "finished" | "failed" | "cancelled";
 export type ColumnInfo = { name: string; type: string };
 export type QueryFault = { message: string; line?: number | null; column?: number | null; kind: string; engine_code?: string | null };
@@ -13,6 +23,7 @@ export type Query = {
   catalog: string | null;
   schema: string | null;
   parameters: Record<string, unknown>;
+  session: Record<string, string>;
   row_limit: number | null;
   progress: number | null;
   rows: number;
@@ -25,6 +36,7 @@ export type Query = {
   splits_done: number | null;
   splits_total: number | null;
   elapsed: number;
+  engine_query_id: string | null;
   created_at: string;
   started_at: string | null;
   ended_at: string | null;

@@ -14,6 +14,9 @@ from openlakes_portal_stack.runner.component import Component, Program, Site, St
 from openlakes_portal_stack.runner.fetch import python_environment
 from openlakes_portal_stack.runner.layout import write_whole
 
+METRICS = {"telemetry": {"unauthenticated_metrics_access": True}}
+"""On loopback its figures are no secret, and whoever scrapes them needs no token that may do more."""
+
 
 def root_token(site: Site) -> str:
     """The token that may do everything."""
@@ -31,7 +34,7 @@ def _install(site: Site) -> None:
 def _prepare(site: Site) -> None:
     (site.folder / "data").mkdir(exist_ok=True)
     configuration = {
-        "listener": {"tcp": {"address": f"127.0.0.1:{site.ports['http']}", "tls_disable": True}},
+        "listener": {"tcp": {"address": f"127.0.0.1:{site.ports['http']}", "tls_disable": True, **METRICS}},
         "storage": {"raft": {"path": str(site.folder / "data"), "node_id": "openlakes"}},
         "api_addr": site.address,
         "cluster_addr": f"http://127.0.0.1:{site.ports['cluster']}",

@@ -67,6 +67,7 @@ RULES = {
         {"user": "|".join(SERVICES), "catalog": "lakehouse", "schema": "nyc", "privileges": ["SELECT"]},
     ],
     "impersonation": [{"original_user": "superset", "new_user": f"{ENGINEERS}|{ANALYST}", "allow": True}],
+    "system_information": [{"user": f"platform-admin|{PROBE}", "allow": ["read"]}],
     "queries": [
         {"user": "platform-admin", "allow": ["execute", "kill", "view"]},
         {"user": ".*", "allow": ["execute"]},

@@ -4,12 +4,16 @@ The text keeps its `?` marks and each value is a literal in a place of its own, 
 person typed as a value is ever read as SQL.
 """
 
+import re
 from collections.abc import Mapping
 
 from sqlglot import exp
 
 from openlakes_portal.spi.sql import Scalar
 from openlakes_portal_trino.parameters import as_marks, check, placeholders
+
+EXPLAINED = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+(?:VERBOSE\s+)?)?(?:\([A-Z, ]*\)\s*)?", re.IGNORECASE)
+"""What explains a statement stands before `EXECUTE IMMEDIATE`: in its text the values would be missing."""
 
 
 def bound(sql: str, parameters: Mapping[str, Scalar]) -> str:
@@ -20,7 +24,9 @@ def bound(sql: str, parameters: Mapping[str, Scalar]) -> str:
         return sql
     values = ", ".join(_literal(parameters[placeholder.name]) for placeholder in found)
     text = as_marks(sql, found).rstrip("; \n\t")
-    return f"EXECUTE IMMEDIATE {_literal(text)} USING {values}"
+    explained = EXPLAINED.match(text)
+    asked = explained[0] if explained is not None else ""
+    return f"{asked}EXECUTE IMMEDIATE {_literal(text[len(asked) :])} USING {values}"
 
 
 def _literal(value: Scalar) -> str:
