@@ -8,7 +8,7 @@ import pytest
 
 import watched
 from openlakes_portal_stack.runner.component import LeftOut
-from real_servers import airflow, postgres, seaweedfs, trino
+from real_servers import airflow, postgres, seaweedfs, superset, trino
 
 
 @pytest.fixture(scope="session")
@@ -58,4 +58,11 @@ def watched_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[watched
 def airflow_server() -> Iterator[airflow.AirflowServer]:
     """A running Airflow 3.3 with the DAG `lines`, and a portal in front of it."""
     with tempfile.TemporaryDirectory(prefix="openlakes-airflow-") as folder, airflow.running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def superset_server() -> Iterator[superset.SupersetServer]:
+    """A running Superset 6.1 with the dashboard of the flights, and a portal in front of it."""
+    with tempfile.TemporaryDirectory(prefix="openlakes-superset-") as folder, superset.running(Path(folder)) as server:
         yield server

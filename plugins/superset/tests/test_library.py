@@ -158,8 +158,10 @@ async def test_a_site_says_which_database_an_engine_is(open_portal: OpenPortal, 
     superset.get("/api/v1/database/").answers(DATABASES)
     superset.post("/api/v1/sqllab/permalink").answers({"key": "k"}, 201)
     portal = await open_portal(superset.address, databases={"duckdb": "Notes", "trino": "Hidden"})
-    one = await portal.signed_in("data-engineer").post(f"{BASE}/sql-lab", json={"sql": "x", "engine": "duckdb"})
+    query = {"sql": "x", "engine": "duckdb", "catalog": "lakehouse", "schema": "nyc"}
+    one = await portal.signed_in("data-engineer").post(f"{BASE}/sql-lab", json=query)
     assert one.status_code == 201
+    assert "catalog" not in json.loads(newest(superset, "/api/v1/sqllab/permalink").body), "it is none of PostgreSQL's"
     assert json.loads(newest(superset, "/api/v1/sqllab/permalink").body)["dbId"] == 2
     other = await portal.signed_in("data-engineer").post(f"{BASE}/sql-lab", json={"sql": "x", "engine": "trino"})
     assert "no database called 'Hidden'" in other.json()["detail"], "it is not in SQL Lab"

@@ -1,7 +1,7 @@
 // A real system's own pages within the console: in a frame of their own host, at the place that the address names.
 import { Button } from "@mantine/core";
-import { useState, type ReactElement } from "react";
-import { Link, useLocation, useParams } from "react-router";
+import { useState, type ReactElement, type SyntheticEvent } from "react";
+import { Link, useLocation, useNavigate, useParams } from "react-router";
 import { AskForAccess } from "../ui/access";
 import { useApi } from "../ui/api";
 import { Icon } from "../ui/icons";
@@ -23,6 +23,16 @@ export function placeIn(app: AppInfo, pathname: string, search: string, hash: st
   return `${app.address}${path}${search}${hash}`;
 }
 
+/** Whether a frame stands at the portal's own sign-out: an app's sign-out leads there. Elsewhere it cannot be looked into. */
+export function leftForSignOut(frame: HTMLIFrameElement): boolean {
+  try {
+    const at = frame.contentWindow?.location;
+    return at?.origin === window.location.origin && at.pathname === "/signout";
+  } catch {
+    return false;
+  }
+}
+
 /** All that a page needs, and not to lead the console itself away. It is its own origin that keeps it apart, not this. */
 const MAY = "allow-scripts allow-same-origin allow-forms allow-modals allow-downloads allow-popups allow-popups-to-escape-sandbox";
 
@@ -31,8 +41,13 @@ function Framed({ app }: { app: AppInfo }): ReactElement {
   const place = placeIn(app, pathname, search, hash);
   const [round, setRound] = useState(0);
   const [loaded, setLoaded] = useState<string | null>(null);
+  const navigate = useNavigate();
   const heading = usePageTitle(app.title);
   const shown = `${round} ${place}`;
+  const onLoad = (event: SyntheticEvent<HTMLIFrameElement>): void => {
+    setLoaded(shown);
+    if (leftForSignOut(event.currentTarget)) void navigate("/signout");
+  };
   return (
     <div className="page-full app-page">
       <div className="app-bar">
@@ -52,7 +67,7 @@ function Framed({ app }: { app: AppInfo }): ReactElement {
           Open in own tab
         </Button>
       </div>
-      <iframe key={shown} className="app-frame" title={app.title} src={place} sandbox={MAY} referrerPolicy="no-referrer" onLoad={() => setLoaded(shown)} />
+      <iframe key={shown} className="app-frame" title={app.title} src={place} sandbox={MAY} referrerPolicy="no-referrer" onLoad={onLoad} />
     </div>
   );
 }

@@ -40,6 +40,7 @@ export function Portal(): ReactElement {
 
   const asked = location.pathname + location.search;
   if (!boot.session) {
+    if (location.pathname === "/signout") return <Navigate to="/signin" replace />;
     if (location.pathname !== "/signin" && !location.pathname.startsWith("/auth/")) return <Navigate to={`/signin?next=${encodeURIComponent(asked)}`} replace />;
     return (
       <PortalContext.Provider value={state}>

@@ -1,13 +1,13 @@
 import { Menu } from "@mantine/core";
 import type { ReactElement } from "react";
 import { Link } from "react-router";
-import { api } from "../ui/api";
 import { Icon } from "../ui/icons";
 import { setPreference, usePreference } from "../ui/preferences";
 import { usePortal, useSession } from "../ui/session";
 import { toast } from "../ui/toast";
 import { Mark } from "./Mark";
 import { RunningTray } from "./RunningTray";
+import { signOut } from "./sign-out";
 import { useWaiting } from "./waiting";
 
 const MODIFIER = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
@@ -58,11 +58,9 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
     .slice(0, 2)
     .join("")
     .toUpperCase();
-  const signOut = async (): Promise<void> => {
+  const leave = async (): Promise<void> => {
     try {
-      // The provider keeps a session of its own: where it has to be ended by this browser, the answer says where.
-      const onward = await api<{ location: string } | undefined>("/auth/logout", { method: "POST" });
-      window.location.assign(onward?.location ?? "/signin");
+      await signOut();
     } catch (error) {
       toast("bad", error instanceof Error ? error.message : "Signing out failed");
       await reload();
@@ -118,7 +116,7 @@ function UserMenu({ onHelp }: { onHelp: () => void }): ReactElement {
           Keyboard shortcuts
         </Menu.Item>
         <Menu.Divider />
-        <Menu.Item leftSection={<Icon name="exit" />} onClick={() => void signOut()}>
+        <Menu.Item leftSection={<Icon name="exit" />} onClick={() => void leave()}>
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

@@ -18,6 +18,7 @@ const OWN: { path: string; title: string; permission: string | null; body: Compo
   { path: "/admin/settings", title: "Settings", permission: "core:setting:read", body: lazy(async () => ({ default: (await import("../pages/Settings")).Settings })) },
   { path: "/admin/audit", title: "Audit", permission: "core:audit:read", body: lazy(async () => ({ default: (await import("../pages/Audit")).Audit })) },
   { path: "/account", title: "My account", permission: null, body: lazy(async () => ({ default: (await import("../pages/Account")).Account })) },
+  { path: "/signout", title: "Sign out", permission: null, body: lazy(async () => ({ default: (await import("../pages/SignOut")).SignOut })) },
   { path: "/admin/requests", title: "Access requests", permission: null, body: lazy(async () => ({ default: (await import("../pages/Requests")).Requests })) },
   { path: "/admin/users", title: "Users", permission: "core:access:read", body: lazy(async () => ({ default: (await import("../pages/Users")).Users })) },
   { path: "/admin/users/:username", title: "Users", permission: "core:access:read", body: lazy(async () => ({ default: (await import("../pages/Users")).Users })) },

@@ -104,6 +104,8 @@ class Library:
     async def open_query(self, principal: Principal, query: OpenedQuery) -> str:
         """Makes a permanent link to a tab of SQL Lab with this query in it; where it is in Superset's pages."""
         database = self._database(query.engine, await self.databases(principal))
+        # Names of catalogs are an engine's own: another kind of database does not have them.
+        catalog = query.catalog if database.kind == query.engine else None
         answer = await self._superset.send(
             principal,
             "POST",
@@ -113,7 +115,7 @@ class Library:
                 "name": query.title,
                 "sql": query.sql,
                 "autorun": False,
-                **({"catalog": query.catalog} if query.catalog else {}),
+                **({"catalog": catalog} if catalog else {}),
                 **({"schema": query.schema_} if query.schema_ else {}),
             },
         )

@@ -12,7 +12,7 @@ DATASETS = Table(
         Column("name", "Dataset"),
         Column("database", "Database"),
         Column("catalog", "Catalog"),
-        Column("schema", "Schema"),
+        Column("namespace", "Schema"),
         Column("kind", "Kind", kind="tag"),
         Column("owners", "Owners"),
         Column("changed_at", "Changed", kind="time"),
@@ -47,7 +47,13 @@ def pages() -> list[Page | SlotContent | Module]:
         return [data]
     return [
         Module(files=files, entry="index.js", styles=("index.css",)),
-        Page("dashboards", "Dashboards", access=READ, export="Gallery"),
+        Page(
+            "dashboards",
+            "Dashboards",
+            access=READ,
+            export="Gallery",
+            subtitle="Dashboards and charts of Superset, as far as you may see them.",
+        ),
         Page("dashboard", "Dashboard", access=READ, export="OneDashboard", full_bleed=True),
         Page("chart", "Chart", access=READ, export="OneChart", full_bleed=True),
         data,

@@ -37,7 +37,7 @@ class Dataset(BaseModel):
     name: str
     database: str
     catalog: str | None
-    schema_: str | None = Field(serialization_alias="schema")
+    namespace: str | None
     kind: str
     owners: str
     changed_at: datetime | None
@@ -104,7 +104,7 @@ def dataset(raw: dict[str, Any]) -> Dataset:
         name=_text(raw.get("table_name")) or f"Dataset {raw['id']}",
         database=_text(_of(raw.get("database")).get("database_name")) or "",
         catalog=_text(raw.get("catalog")),
-        schema_=_text(raw.get("schema")),
+        namespace=_text(raw.get("schema")),
         kind=_text(raw.get("kind")) or "physical",
         owners=", ".join(_people(raw.get("owners"))),
         changed_at=_time(raw.get("changed_on_utc")),

@@ -1,5 +1,5 @@
 // Dashboards and charts of Superset that the person may see: searched, filtered, opened with one click.
-import { Button, EmptyState, Icon, Link, Loaded, PageHeader, pluralOf, SegmentedControl, Select, Switch, TextInput, Time, useApi, useSearchParams } from "@openlakes/ui";
+import { Button, EmptyState, Icon, Link, Loaded, pluralOf, SegmentedControl, Select, Switch, TextInput, Time, useApi, useSearchParams } from "@openlakes/ui";
 import { useEffect, useState, type ReactElement } from "react";
 import { inShell, listing, type Found, type Kind, type Thing, type Wanted } from "./client";
 import { Picture } from "./Picture";
@@ -33,16 +33,7 @@ export function Gallery(): ReactElement {
     );
   const found = useApi<Found>(listing(kind, wanted));
   return (
-    <div className="page">
-      <PageHeader
-        title="Dashboards"
-        subtitle="Dashboards and charts of Superset, as far as you may see them."
-        actions={
-          <Button component={Link} to={inShell("/superset/welcome/")} leftSection={<Icon name="app" />}>
-            Open Superset
-          </Button>
-        }
-      />
+    <>
       <div className="bi-tools" role="search">
         <SegmentedControl
           aria-label="What to show"
@@ -66,9 +57,13 @@ export function Gallery(): ReactElement {
         />
         <Switch label="Mine" checked={wanted.mine} onChange={(e) => set({ mine: e.currentTarget.checked ? "true" : null })} />
         {kind === "dashboard" ? <Switch label="Published" checked={wanted.published} onChange={(e) => set({ published: e.currentTarget.checked ? "true" : null })} /> : null}
+        <span className="grow" />
+        <Button component={Link} to={inShell("/superset/welcome/")} leftSection={<Icon name="app" />}>
+          Open Superset
+        </Button>
       </div>
       <Loaded query={found}>{(data) => <Cards data={data} kind={kind} wanted={wanted} onPage={(page) => set({ page: page ? String(page) : null })} />}</Loaded>
-    </div>
+    </>
   );
 }
 

@@ -27,7 +27,7 @@ function Drawn({ shape, id }: { shape: Shape; id: number }): ReactElement {
             <rect key={i} x={22 + i * 8.5} y={33 - v * 16} width="5" height={v * 16} className="bi-ink" />
           ))}
           <polyline points={h.map((v, i) => `${24 + i * 14},${66 - v * 18}`).join(" ")} className="bi-line" />
-          <circle cx="114" cy="24" r="8" className="bi-ring" />
+          <circle cx="114" cy="24" r="7" className="bi-dot" />
         </g>
       );
     case "line":

@@ -92,15 +92,19 @@ class PortalSecurityManager(SupersetSecurityManager):  # type: ignore[misc]
         if not user.is_active:
             log.warning("%s is not active in Superset", person.username)
             return None
-        if {role.id for role in user.roles} != {role.id for role in roles}:
-            user.roles = roles
+        first, last = _names(person)
+        if {role.id for role in user.roles} != {role.id for role in roles} or (user.first_name, user.last_name) != (
+            first,
+            last,
+        ):
+            user.roles, user.first_name, user.last_name = roles, first, last
             self.update_user(user)
         return user if roles else None
 
     def _made(self, person: Person, roles: list[Any]) -> Any:
-        first, _, last = person.name.partition(" ")
+        first, last = _names(person)
         email = person.email or f"{person.username}@portal.invalid"
-        made = self.add_user(person.username, first[:64], (last or "-")[:64], email[:320], role=roles)
+        made = self.add_user(person.username, first, last, email[:320], role=roles)
         # Two first requests at once: the second one finds what the first one made.
         return made or self.find_user(username=person.username)
 
@@ -112,6 +116,12 @@ class PortalSecurityManager(SupersetSecurityManager):  # type: ignore[misc]
         if missing:
             log.error("OPENLAKES_PORTAL_ROLES names roles that Superset does not have: %s", ", ".join(missing))
         return [role for _, role in found if role is not None]
+
+
+def _names(person: Person) -> tuple[str, str]:
+    """First and last name, both of which Superset wants."""
+    first, _, last = person.name.strip().partition(" ")
+    return first[:64], last.strip()[:64] or "-"
 
 
 NOBODY = """<!doctype html>

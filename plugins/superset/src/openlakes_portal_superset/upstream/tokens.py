@@ -121,8 +121,8 @@ def person_of(token: str, keys: Keys, issuer: str, audience: str) -> Person | No
 
 def _person(claims: Mapping[str, Any]) -> Person:
     username, roles = claims["sub"], claims.get("roles")
-    if not isinstance(username, str) or not username or len(username) > 64:
-        raise ValueError("its user name is none that Superset can keep (1 to 64 characters)")
+    if not isinstance(username, str) or not username or len(username) > 128:
+        raise ValueError("its user name is none that Superset can keep (1 to 128 characters)")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise ValueError("it does not say which roles the person has")
     if claims["aud"] in ([], None) or (isinstance(claims["aud"], list) and len(claims["aud"]) != 1):
