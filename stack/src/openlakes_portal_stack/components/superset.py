@@ -265,6 +265,7 @@ COMPONENT = Component(
     unavailable=_unavailable,
     requires=("postgresql",),
     wants=("trino",),
+    checked_by="superset",
     needs_portal=True,
     secrets=("database", "sealing", "guests", "copy", "reader"),
     memory=450,
