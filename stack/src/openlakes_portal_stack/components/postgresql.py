@@ -16,6 +16,7 @@ from openlakes_portal_stack.runner.site import unprivileged_account
 from openlakes_portal_stack.runner.work import main_group
 
 SUPERUSER = "postgres"
+MARK = "openlakes-initialised"
 OF_ROOT = Path("/var/lib/openlakes-portal")
 
 
@@ -52,8 +53,10 @@ def _prepare(site: Site) -> None:
         OF_ROOT.chmod(0o755)
         shutil.chown(home, account, main_group(account))
     data = home / "data"
-    if (data / "initialised").exists():
+    mine = hashlib.sha256(site.secret("superuser").encode()).hexdigest()
+    if _marks(data) == mine:
         return
+    # Interrupted, or of a former stack whose folder, with the password, was deleted by hand.
     site.say("making its data folder")
     shutil.rmtree(data, ignore_errors=True)
     secret = home / "password"
@@ -64,7 +67,15 @@ def _prepare(site: Site) -> None:
     words: list[str | Path] = ["-D", data, "-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]
     site.run([_programs(site) / "initdb", *words, "--locale=C.UTF-8"], account=account, cwd=home)
     secret.unlink()
-    (data / "initialised").touch()
+    (data / MARK).write_text(mine)
+
+
+def _marks(data: Path) -> str | None:
+    """Whose data these are: the hash of the password that opens them."""
+    try:
+        return (data / MARK).read_text()
+    except FileNotFoundError:
+        return None
 
 
 def _programs(site: Site) -> Path:

@@ -105,7 +105,9 @@ def _available() -> str | None:
 class Component:
     """A system of the stack.
 
-    `requires` are components without which it cannot start, `wants` those it waits for where they are there.
+    `requires` are components without which it cannot start: they are ready before it is prepared. `wants` are those
+    that it uses where they are there: before it is prepared it is known whether they can be had, and before `finish`
+    they are ready, or known not to be.
     `checked_by` names the portal's plugin that shows its health and is installed with it; None: the stack's own.
     `in_demo`: the demo starts it. `needs_portal`: it starts when the portal answers (it fetches the portal's keys at
     its start). `memory` and `disk` are MiB that it takes when it runs, and once it is installed;

@@ -46,6 +46,7 @@ class Raising:
         self._journal = Journal(self.layout, self.listener)
         self._phases: dict[str, Callable[[str], None]] = {}
         self._done = {id: threading.Event() for id in self.chosen}
+        self._installed = {id: threading.Event() for id in self.chosen}
         self._were_ready = {id for id in self.chosen if read(self.layout, id).phase == "ready"}
         self._turns = threading.Semaphore(AT_ONCE)
 
@@ -79,6 +80,7 @@ class Raising:
             text = f"its definition has a fault ({type(error).__name__}: {error}); see {file}"
         self.outcomes[component.id] = outcome
         self._journal.note(component.id, outcome, text)
+        self._installed[component.id].set()
         self._done[component.id].set()
 
     def _steps(self, component: Component) -> None:
@@ -91,7 +93,12 @@ class Raising:
             self._note(component, "installing")
             self._room(site, component)
             component.install(site)
-        self._await_others(component)
+        self._installed[component.id].set()
+        self._note(component, "waiting")
+        self._await(component, component.wants, self._installed)
+        self._await(component, component.requires, self._done)
+        if lost := [id for id in component.requires if self.outcomes.get(id) != "ready"]:
+            raise StackError(f"It needs {_titles(self.chosen, lost)}, which is not there.")
         self._await_portal(component)
         if self._is_up(component, site):
             return
@@ -101,6 +108,7 @@ class Raising:
         self._start(component, site)
         self._await_ready(component, site)
         self._note(component, "finishing")
+        self._await(component, component.wants, self._done)
         component.finish(site)
 
     def _note(self, component: Component, phase: Phase, text: str = "") -> None:
@@ -126,17 +134,13 @@ class Raising:
                 f"{site.cache} lies: make room, or name another folder with OPENLAKES_CACHE."
             )
 
-    def _await_others(self, component: Component) -> None:
-        others = [id for id in (*component.requires, *component.wants) if id in self.chosen]
-        waited = [id for id in others if not self._done[id].is_set()]
+    def _await(self, component: Component, ids: Sequence[str], event: Mapping[str, threading.Event]) -> None:
+        waited = [id for id in ids if id in self.chosen and not event[id].is_set()]
         if waited:
-            self._note(component, "waiting", f"for {_titles(self.chosen, waited)}")
-        for id in others:
-            while not self._done[id].wait(ASK_EVERY):
+            self._tell(component.id, f"for {_titles(self.chosen, waited)}")
+        for id in waited:
+            while not event[id].wait(ASK_EVERY):
                 self.interruption.wait(0)
-        lost = [id for id in component.requires if self.outcomes.get(id) != "ready"]
-        if lost:
-            raise StackError(f"It needs {_titles(self.chosen, lost)}, which is not there.")
 
     def _await_portal(self, component: Component) -> None:
         if not component.needs_portal or _answers(f"{self.record.portal}/.well-known/jwks.json"):

@@ -238,7 +238,7 @@ def _section(program: Program, environment: Mapping[str, str], log: Path, about:
         f"directory={_escaped(program.cwd or log.parent)}",
         "autostart=false",
         "autorestart=true",
-        "startsecs=2",
+        "startsecs=1",
         "startretries=3",
         f"stopsignal={program.stop_signal}",
         f"stopwaitsecs={program.stop_seconds}",

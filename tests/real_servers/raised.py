@@ -1,0 +1,58 @@
+"""One component of the stack for a test run, started as `openlakes stack` starts it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from openlakes_portal_stack.runner.component import Component, LeftOut
+from openlakes_portal_stack.runner.site import StackSite
+from openlakes_portal_stack.runner.stack import Stack
+from openlakes_portal_stack.runner.work import Interruption
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A component that runs, and its place. It can be ended and started again."""
+
+    site: StackSite
+    stack: Stack
+
+    def stop(self) -> None:
+        """End its processes; data stay."""
+        self.stack.supervisor.stop(self._programs())
+
+    def start(self) -> None:
+        """Start them again, and wait until it serves. Raises `RuntimeError`."""
+        for name in self._programs():
+            self.stack.supervisor.run(name)
+        for _ in range(300):
+            if self.site.component.ready(self.site):
+                return
+            self.site.wait(0.1)
+        raise RuntimeError(f"{self.site.component.title} did not start again:\n{self.tail()}")
+
+    def tail(self) -> str:
+        """The end of what it printed."""
+        return "\n".join(self.stack.supervisor.tail(name, 40) for name in self._programs())
+
+    def _programs(self) -> list[str]:
+        return [program.name for program in self.site.component.programs(self.site)]
+
+
+@contextmanager
+def raised(root: Path, component: Component, portal: str | None = None) -> Iterator[Raised]:
+    """This component alone, ready; its state lies in `root`, and goes. Raises `LeftOut` where it cannot be had here,
+    and `RuntimeError` with its own words where it does not start."""
+    stack = Stack(root, {component.id: component})
+    record = stack.plan([component.id], portal=portal, portal_issuer=portal)
+    site = StackSite(component, stack.layout, record, dict, Interruption(), lambda id, text: None)
+    try:
+        outcome = stack.up(lambda id, step: None, Interruption(), owner=os.getpid())[component.id]
+        if outcome != "ready":
+            (status,) = stack.status()
+            raise (LeftOut if outcome == "left-out" else RuntimeError)(status.text)
+        yield Raised(site, stack)
+    finally:
+        stack.reset()
