@@ -10,12 +10,12 @@ from typing import Any
 
 @contextmanager
 def serving(keys: Mapping[str, Any]) -> Iterator[str]:
-    """Answer `GET <issuer>/jwks.json` with these keys; the issuer's address."""
+    """Answer `GET <issuer>/.well-known/jwks.json` with these keys, as the portal does; the issuer's address."""
     body = json.dumps(keys).encode()
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/jwks.json" else 404)
+            self.send_response(200 if self.path == "/.well-known/jwks.json" else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
