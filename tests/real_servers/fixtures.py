@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import watched
+from openlakes_portal_stack.components import all_components
 from openlakes_portal_stack.runner.component import LeftOut
 from real_servers import airflow, postgres, seaweedfs, superset, trino
 
@@ -64,4 +65,16 @@ def airflow_server() -> Iterator[airflow.AirflowServer]:
 def superset_server() -> Iterator[superset.SupersetServer]:
     """A running Superset 6.1 with the dashboard of the flights, and a portal in front of it."""
     with tempfile.TemporaryDirectory(prefix="openlakes-superset-") as folder, superset.running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def superset_on_trino() -> Iterator[superset.SupersetServer]:
+    """A running Superset over the lakehouse in a running Trino; skipped only where Trino cannot be had."""
+    if reason := all_components()["trino"].unavailable():
+        pytest.skip(f"no real Trino here: {reason}")
+    with (
+        tempfile.TemporaryDirectory(prefix="openlakes-superset-") as folder,
+        superset.running(Path(folder), "trino", "seaweedfs") as server,
+    ):
         yield server

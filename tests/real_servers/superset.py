@@ -61,6 +61,13 @@ class SupersetServer:
             proof["X-OpenLakes-Identity"] = token
         return served.Served(self.address, self.portal.process).ask(path, body, {**proof, **(headers or {})})
 
+    def write(self, path: str, token: str, body: Any) -> served.Answer:
+        """Change something, as a client of Superset's API does it."""
+        asked = self.ask("/api/v1/security/csrf_token/", token)
+        headers = {name.lower(): value for name, value in asked.headers.items()}
+        proof = {"X-CSRFToken": asked.json()["result"], "Cookie": headers["set-cookie"].split(";")[0]}
+        return self.ask(path, token, body, proof)
+
     def sql(self, statement: str) -> list[list[str]]:
         """What stands in Superset's own records: rows of a query of its metadata."""
         store = self.site.of("postgresql")
@@ -72,18 +79,19 @@ class SupersetServer:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[SupersetServer]:
-    """Both of them, with the dashboard of the flights over a copy in PostgreSQL; their state lies in `folder`."""
+def running(folder: Path, *beside: str) -> Iterator[SupersetServer]:
+    """Both of them, and components `beside` them; their state lies in `folder`. With Trino and SeaweedFS the dashboard
+    of the flights reads the lakehouse, else a copy in PostgreSQL."""
     key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "EdDSA"})
     port = child.free_port()
     local, issuer = f"http://127.0.0.1:{port}", f"http://openlakes.localhost:{port}"
     known = all_components()
     stack = Stack(folder / "stack", known)
-    record = stack.plan(["superset"], portal=local, portal_issuer=issuer)
+    record = stack.plan(["superset", *beside], portal=local, portal_issuer=issuer)
     chosen = {id: known[id] for id in record.components}
     site = StackSite(known["superset"], stack.layout, record, lambda: chosen, Interruption(), lambda id, text: None)
     settings = _merged(stack.settings(), _lakehouse(folder / "lakehouse"))
-    settings["plugins"]["superset"]["databases"] = {"duckdb": "Lakehouse (a copy in PostgreSQL)"}
+    settings["plugins"]["superset"]["databases"] |= {"duckdb": "Lakehouse (a copy in PostgreSQL)"}
     portal = _portal(folder / "portal", port, issuer, key, settings)
     try:
         ended = stack.up(lambda id, step: None, Interruption(), owner=os.getpid())

@@ -188,13 +188,18 @@ def _finish(site: Site) -> None:
     made.touch()
 
 
+def _has_lakehouse(site: Site) -> bool:
+    """Whether Trino is here with the demo's tables; an existing one has no account for it."""
+    return site.has("trino") and site.has("seaweedfs") and not site.of("trino").is_external
+
+
 def _lakehouse(site: Site) -> dict[str, Any]:
     """The database of the dashboard, as `superset_flights` is told of it."""
     common = {"owner": OWNER, "readers": READERS}
-    if site.has("trino"):
+    if _has_lakehouse(site):
         engine = site.of("trino")
         user, password = trino.service(engine, "superset")
-        place = urlsplit(engine.address).netloc
+        place, certificate = urlsplit(engine.address).netloc, str(trino.certificate(engine))
         return {
             **common,
             "kind": "trino",
@@ -202,7 +207,7 @@ def _lakehouse(site: Site) -> dict[str, Any]:
             "uri": f"trino://{user}:{quote(password)}@{place}/{places.CATALOG}",
             "catalog": places.CATALOG,
             "impersonate": True,
-            "extra": {"engine_params": {"connect_args": {"verify": str(trino.certificate(engine))}}},
+            "extra": {"engine_params": {"connect_args": {"http_scheme": "https", "verify": certificate}}},
         }
     return {
         **common,
@@ -247,7 +252,7 @@ def _copied(site: Site) -> str:
 def _settings(site: Site) -> Mapping[str, Any]:
     if site.is_external:
         return {"plugins": {"superset": {"address": site.address}}}
-    databases = {"trino": "Lakehouse"} if site.has("trino") else {}
+    databases = {"trino": "Lakehouse"} if _has_lakehouse(site) else {}
     return {"plugins": {"superset": {"address": site.address, "databases": databases}}}
 
 
@@ -264,7 +269,8 @@ COMPONENT = Component(
     settings=_settings,
     unavailable=_unavailable,
     requires=("postgresql",),
-    wants=("trino",),
+    wants=("trino", "seaweedfs"),
+    checked_by="superset",
     needs_portal=True,
     secrets=("database", "sealing", "guests", "copy", "reader"),
     memory=450,
