@@ -61,7 +61,16 @@ class Demo:
         environment = {**os.environ, **patient, "OPENLAKES_PLUGINS__ACME_DECLARED__FLAG": str(self.flag)}
         if with_plugins:
             environment["PYTHONPATH"] = str(self.plugins)
-        command = ["-m", "openlakes_portal.cli", "demo", "--port", str(self.port), "--data", str(self.folder / "data")]
+        command = [
+            "-m",
+            "openlakes_portal.cli",
+            "demo",
+            "--lite",
+            "--port",
+            str(self.port),
+            "--data",
+            str(self.folder / "data"),
+        ]
         self.process = child.start(
             [sys.executable, *command], self.folder / "demo.log", cwd=self.folder, env=environment
         )

@@ -36,6 +36,7 @@ class Watch(Deployment):
     def __init__(self, context: Context[Settings]) -> None:
         self._context = context
         self._states: dict[str, ComponentStatus] = {}
+        self._raising: asyncio.subprocess.Process | None = None
 
     def report(self, address: str) -> HealthReport | None:
         door = urlsplit(address).netloc
@@ -48,7 +49,8 @@ class Watch(Deployment):
     def health(self, id: str) -> HealthReport:
         """A component's health as the stack sees it."""
         status = self._states.get(id)
-        if status is None:
+        is_raised = self._raising is not None and self._raising.returncode is None
+        if status is None or (status.state == "stopped" and is_raised):
             return HealthReport.starting("Waiting for its turn.")
         text = f": {status.text}" if status.text else ""
         if status.state in ON_ITS_WAY:
@@ -75,15 +77,16 @@ class Watch(Deployment):
     @asynccontextmanager
     async def life(self) -> AsyncIterator[None]:
         """Look at the stack as long as the portal runs, and where the settings say so bring it up and down."""
-        raising = await self._raise() if self._context.settings.raise_with_portal else None
+        if self._context.settings.raise_with_portal:
+            self._raising = await self._raise()
         looking = asyncio.create_task(self._look())
         try:
             yield
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-            if raising is not None:
-                await self._end(raising)
+            if self._raising is not None:
+                await self._end(self._raising)
 
     async def _look(self) -> None:
         while True:

@@ -4,6 +4,7 @@ Its control socket lies in a folder that lets nobody else in; it opens no port. 
 secrets, so its part of the configuration has mode 0600.
 """
 
+import contextlib
 import shlex
 import subprocess
 import sys
@@ -24,6 +25,9 @@ RUNNING = ("RUNNING",)
 COMING = ("STARTING", "BACKOFF")
 GONE = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 UP_WITHIN = 20
+SLOWEST = 30
+ENDING = 6
+"""`SHUTDOWN_STATE`: how the supervisor answers everything while it ends (https://supervisord.org/api.html)."""
 LOG_SIZE = "10MB"
 
 HEAD = """\
@@ -67,6 +71,8 @@ class Supervisor:
             self._call("getSupervisorVersion")
         except (OSError, ProtocolError):
             return False
+        except Fault:
+            return True
         return True
 
     def start(self) -> None:
@@ -143,6 +149,10 @@ class Supervisor:
             found = cast("list[dict[str, Any]]", self._call("getAllProcessInfo"))
         except (OSError, ProtocolError):
             return {}
+        except Fault as fault:
+            if fault.faultCode != ENDING:
+                raise
+            return {}
         return {
             one["name"]: ProcessState(one["name"], one["statename"], one["pid"], one["start"], one["description"])
             for one in found
@@ -150,12 +160,13 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """End every program and the supervisor; nothing of theirs is left, whatever they started."""
-        if not self.is_running():
+        supervisor = self._process()
+        if supervisor is None:
             return
-        supervisor = psutil.Process(cast("int", self._call("getPID")))
         family = [supervisor, *supervisor.children(recursive=True)]
-        slowest = max((self._patience(state.name) for state in self.states().values()), default=0)
-        self._call("shutdown")
+        slowest = max((self._patience(name) for name in self.states()), default=SLOWEST)
+        with contextlib.suppress(OSError, ProtocolError, Fault):  # it is ending already
+            self._call("shutdown")
         psutil.wait_procs([supervisor], timeout=slowest + 10)
         for process in family:
             try:
@@ -164,9 +175,19 @@ class Supervisor:
                 continue
         psutil.wait_procs(family, timeout=10)
 
+    def _process(self) -> psutil.Process | None:
+        """The supervisor of this stack, also while it is ending; None where there is none."""
+        configuration = str(self._layout.supervisor / "supervisord.conf")
+        try:
+            process = psutil.Process(int((self._layout.supervisor / "supervisord.pid").read_text()))
+            return process if configuration in process.cmdline() else None
+        except (OSError, ValueError, psutil.Error):
+            return None
+
     def ask_to_end(self) -> None:
         """Have it end every program and itself; do not wait."""
-        self._call("shutdown")
+        with contextlib.suppress(Fault):  # it is ending already
+            self._call("shutdown")
 
     def tail(self, name: str, lines: int = 12) -> str:
         """The end of what a program printed."""
