@@ -234,6 +234,13 @@ async def test_a_plugin_with_a_broken_hook_is_named_and_harms_nobody(
     assert plugins["good"]["state"] == "active"
 
 
+async def test_a_plugin_may_have_no_lifespan_after_all(tmp_path: Path, write_plugin: WritePlugin) -> None:
+    without = write_plugin("good", f"{GOOD}\n@hookimpl\ndef lifespan(context): return None")
+    async with portal_for(tmp_path / "portal", LIMITS, [without]) as portal:
+        plugins = (await portal.signed_in("platform-admin").get("/api/plugins")).json()["items"]
+        assert [p["state"] for p in plugins if p["id"] == "good"] == ["active"], plugins
+
+
 async def test_a_slow_import_is_given_up(tmp_path: Path, write_plugin: WritePlugin) -> None:
     slow = write_plugin("bad", "import time\nwhile True: time.sleep(0.01)")
     limits = {"limits": {"import_deadline": 0.4}}

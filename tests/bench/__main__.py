@@ -111,7 +111,8 @@ def p11() -> Iterator[Figure]:
 def p6() -> Iterator[Figure]:
     """The benches of plugins print their own figures."""
     for bench in sorted(HERE.glob("plugins/*/benches/*.py")):
-        subprocess.run([sys.executable, str(bench)], check=True)
+        path = os.pathsep.join(str(HERE / folder) for folder in ("tools", "tests"))
+        subprocess.run([sys.executable, str(bench)], check=True, env={**os.environ, "PYTHONPATH": path})
     yield from ()
 
 

@@ -78,7 +78,7 @@ def register_nav(context: Context[Settings]) -> list[NavEntry]:
     """Its line in the navigation."""
     if not context.settings.folder:
         return []
-    return [NavEntry("Operate", "Stack", page="components", access=READ, icon="servers", order=90)]
+    return [NavEntry("Operate", "Stack", page="components", access=READ, icon="database", order=90)]
 
 
 @hookimpl

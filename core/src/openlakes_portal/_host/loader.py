@@ -292,7 +292,8 @@ class Loader:
             search=tuple(got["register_search"]),
             checks=tuple(got["register_health_checks"]),
             events=tuple(got["register_events"]),
-            lifespan=(lambda: manager.hook.lifespan(context=context)[0])
+            # pluggy leaves out what is None: a plugin may decide by its settings that it has none.
+            lifespan=(lambda: next(iter(manager.hook.lifespan(context=context)), None))
             if manager.hook.lifespan.get_hookimpls()
             else None,
             builtin=builtin,

@@ -164,7 +164,8 @@ function Block({ block, around }: { block: BlockWire; around: Around }): ReactEl
 
 const NOTICE_ICONS = { info: "info", ok: "check", warn: "warn", bad: "warn" };
 
-const headingOf = (column: ColumnWire): string => labelOf(column.field.split(".").at(-1) ?? column.field, { title: column.label });
+/** As its author wrote it (`CPU`), else made of the field's name. */
+const headingOf = (column: ColumnWire): string => column.label ?? labelOf(column.field.split(".").at(-1) ?? column.field, {});
 
 const NUMERIC = new Set(["number", "bytes", "duration", "percent", "delta"]);
 

@@ -122,4 +122,4 @@ def pages() -> list[Page | SlotContent]:
 
 def nav() -> list[NavEntry]:
     """Its line in the navigation."""
-    return [NavEntry("Operate", "Alerts", page="alerts", access=READ, icon="health", order=20)]
+    return [NavEntry("Operate", "Alerts", page="alerts", access=READ, icon="warn", order=20)]

@@ -72,7 +72,8 @@ export function EngineRestrictions({ query }: { query: Query }): ReactElement | 
 /** EXPLAIN (TYPE IO) as a table. */
 export function IoPlan({ tables }: { tables: IoTable[] }): ReactElement {
   return (
-    <div className="sql-scroll">
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
+    <div className="sql-scroll" tabIndex={0} role="region" aria-label="Plan of the query">
       <Table
         label="Tables of the statement"
         rows={tables}

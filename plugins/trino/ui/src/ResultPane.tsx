@@ -210,7 +210,8 @@ function Messages({ query }: { query: Query }): ReactElement {
     ["Message", query.error?.message ?? "none"],
   ];
   return (
-    <div className="sql-scroll">
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
+    <div className="sql-scroll" tabIndex={0} role="region" aria-label="Messages of the query">
       <dl className="keyvalue">
         {facts.map(([name, value]) =>
           value === null ? null : (

@@ -120,7 +120,7 @@ export function Toolbar(props: Props): ReactElement {
       />
       {props.session === null ? null : (
         <Button variant="subtle" color="gray" className="only-l" onClick={props.onSession}>
-          {sessionLabel(props.session)}
+          {props.session ? `Session (${props.session})` : "Session"}
         </Button>
       )}
       <Button variant="subtle" color="gray" className="only-l" onClick={props.onSave}>

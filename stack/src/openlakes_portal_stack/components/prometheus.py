@@ -226,6 +226,7 @@ COMPONENT = Component(
     settings=_settings,
     unavailable=no_debian,
     wants=("trino", "openbao"),
+    checked_by="observability",
     ports=("http", "alertmanager"),
     memory=150,
     disk=350,

@@ -270,6 +270,7 @@ COMPONENT = Component(
     unavailable=_unavailable,
     requires=("postgresql",),
     wants=("trino", "seaweedfs"),
+    checked_by="superset",
     needs_portal=True,
     secrets=("database", "sealing", "guests", "copy", "reader"),
     memory=450,

@@ -159,6 +159,8 @@ def _configuration(site: Site) -> dict[str, object]:
         # The portal's gateway says whence a request to the web page came; by default Trino refuses whoever does.
         "http-server.process-forwarded": "ignore",
         "http-server.authentication.type": "JWT,PASSWORD",
+        # Its web page takes the gateway's token, too; beside passwords it would ask for one.
+        "web-ui.authentication.type": "JWT",
         "http-server.authentication.jwt.key-file": f"{site.portal}/.well-known/jwks.json",
         "http-server.authentication.jwt.required-issuer": site.portal_issuer,
         "http-server.authentication.jwt.required-audience": AUDIENCE,

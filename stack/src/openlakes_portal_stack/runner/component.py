@@ -14,6 +14,14 @@ class StackError(RuntimeError):
     """Something that a person can act on; the message says what happened, to what, and what to do next."""
 
 
+class ProgramFailed(StackError):
+    """A program did not do its work; `output` is all that it printed."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
 class LeftOut(StackError):
     """The component cannot be had on this machine, and the rest can do without; the message says why."""
 

@@ -13,9 +13,10 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from openlakes_portal_stack.runner.component import Component, LeftOut, Program, Site, StackError
-from openlakes_portal_stack.runner.layout import Layout, Record
+from openlakes_portal_stack.runner.component import Component, LeftOut, Program, ProgramFailed, Site, StackError
+from openlakes_portal_stack.runner.layout import Layout, Record, write_whole
 from openlakes_portal_stack.runner.progress import Journal, Listener, Phase, read
 from openlakes_portal_stack.runner.site import StackSite
 from openlakes_portal_stack.runner.supervision import COMING, RUNNING, Supervisor, listening
@@ -70,18 +71,25 @@ class Raising:
             outcome, text = "left-out", str(reason)
         except Interrupted:
             outcome, text = "stopped", "interrupted"
+        except ProgramFailed as error:
+            text = f"{error} (all of it: {self._keep(component, error.output)})"
         except StackError as error:
             text = str(error)
         except OSError as error:
             text = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         except Exception as error:
-            file = self.layout.logs / f"{component.id}-fault.log"
-            file.write_text(traceback.format_exc())
+            file = self._keep(component, traceback.format_exc())
             text = f"its definition has a fault ({type(error).__name__}: {error}); see {file}"
         self.outcomes[component.id] = outcome
         self._journal.note(component.id, outcome, text)
         self._installed[component.id].set()
         self._done[component.id].set()
+
+    def _keep(self, component: Component, output: str) -> Path:
+        """Where the output of what failed before it ran is to be read."""
+        file = self.layout.logs / f"{component.id}-setup.log"
+        write_whole(file, output)
+        return file
 
     def _steps(self, component: Component) -> None:
         site = self._site(component)
@@ -108,7 +116,7 @@ class Raising:
         self._start(component, site)
         self._await_ready(component, site)
         self._note(component, "finishing")
-        self._await(component, component.wants, self._done)
+        self._await(component, component.wants, self._done, "it serves, and waits for")
         component.finish(site)
 
     def _note(self, component: Component, phase: Phase, text: str = "") -> None:
@@ -134,10 +142,12 @@ class Raising:
                 f"{site.cache} lies: make room, or name another folder with OPENLAKES_CACHE."
             )
 
-    def _await(self, component: Component, ids: Sequence[str], event: Mapping[str, threading.Event]) -> None:
+    def _await(
+        self, component: Component, ids: Sequence[str], event: Mapping[str, threading.Event], words: str = "for"
+    ) -> None:
         waited = [id for id in ids if id in self.chosen and not event[id].is_set()]
         if waited:
-            self._tell(component.id, f"for {_titles(self.chosen, waited)}")
+            self._tell(component.id, f"{words} {_titles(self.chosen, waited)}")
         for id in waited:
             while not event[id].wait(ASK_EVERY):
                 self.interruption.wait(0)

@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from openlakes_portal_stack.runner.component import StackError
+from openlakes_portal_stack.runner.component import ProgramFailed, StackError
 
-KEPT_LINES = 15
+SHOWN = 400
+"""Characters of a failed program's last line that stand in the message."""
 PASSED_ON = ("PATH", "LANG", "TZ", "TMPDIR", "JAVA_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 # How this machine reaches package registries is the machine's business: its clients' own variables are passed on.
 PASSED_ON_BEGINNINGS = ("PIP_", "UV_", "NPM_", "npm_", "NODE_EXTRA", "MAVEN_", "MVN_")
@@ -83,9 +83,10 @@ class Interruption:
         if self.is_asked:
             raise Interrupted("interrupted")
         if status != 0:
-            end = " / ".join(line.strip() for line in deque(lines, KEPT_LINES) if line.strip())
+            said = [line.strip() for line in lines if line.strip()]
             late = " (it took too long and was ended)" if overdue.finished.is_set() and status < 0 else ""
-            raise StackError(f"{name} failed with status {status}{late}: {end[-1500:]}")
+            last = said[-1][:SHOWN] if said else "it said nothing"
+            raise ProgramFailed(f"{name} failed with status {status}{late}: {last}", "".join(lines))
         return "".join(lines)
 
     def _start(
