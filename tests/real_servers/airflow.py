@@ -72,6 +72,16 @@ class AirflowServer:
     key: OKPKey
     site: StackSite
 
+    @property
+    def command(self) -> Path:
+        """The program `airflow`."""
+        return airflow.command(self.site)
+
+    @property
+    def upstream(self) -> str:
+        """The folder from which Airflow imports the plugin's part."""
+        return airflow.environment(self.site)["PYTHONPATH"]
+
     def token(self, user: str, *roles: str, key: OKPKey | None = None, **changed: Any) -> str:
         """A token as the portal makes them; keywords change claims, None takes one away, `alg` and `kid` the header."""
         now = int(time.time()) - 5
@@ -91,13 +101,13 @@ class AirflowServer:
 
 @contextmanager
 def running(folder: Path) -> Iterator[AirflowServer]:
-    """Both of them, with the DAG `lines`; their state lies in `folder`."""
+    """Both of them, with the DAG `lines` and the tables of the lakehouse; their state lies in `folder`."""
     key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "EdDSA"})
     port = child.free_port()
     local, issuer = f"http://127.0.0.1:{port}", f"http://openlakes.localhost:{port}"
     known = all_components()
     stack = Stack(folder / "stack", known)
-    record = stack.plan(["airflow"], portal=local, portal_issuer=issuer)
+    record = stack.plan(["airflow", "seaweedfs"], portal=local, portal_issuer=issuer)
     chosen = {id: known[id] for id in record.components}
     site = StackSite(known["airflow"], stack.layout, record, lambda: chosen, Interruption(), lambda id, text: None)
     (site.folder / "dags").mkdir()
@@ -120,7 +130,7 @@ def in_path_mode(server: AirflowServer, folder: Path) -> Iterator[AirflowServer]
     port, own = child.free_port(), child.free_port()
     issuer = f"http://openlakes.localhost:{port}"
     address = f"http://127.0.0.1:{own}"
-    settings = {"plugins": {"airflow_dbt": {"address": address}}, "gateway": {"mode": "path"}}
+    settings = {"plugins": {"airflow_dbt": {"address": address, "timeout": 30.0}}, "gateway": {"mode": "path"}}
     portal = _portal(folder / "portal", port, issuer, key, settings)
     changed = {
         "AIRFLOW__API__PORT": str(own),

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import subprocess
 import time
 import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -303,6 +305,23 @@ def test_a_person_cannot_pass_for_a_task_nor_a_task_for_a_person(airflow_server:
     assert airflow_server.ask(path, of_airflow("urn:airflow.apache.org:task")).status == 404, "control: a task's own"
 
 
+def test_the_portals_keys_are_fetched_and_kept_with_measure(airflow_server: Any) -> None:
+    python = Path(airflow_server.command).with_name("python")
+    script = Path(__file__).with_name("in_airflow") / "check_keys.py"
+    environment = {"PYTHONPATH": airflow_server.upstream, "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([python, script], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": ok") == 5, done.stdout
+
+
+def test_nobody_gets_a_token_that_outlives_the_portals(airflow_server: Any) -> None:
+    for kind in ("api", "cli"):
+        made = airflow_server.ask("/ui/auth/token", airflow_server.token("x", "platform-admin"), {"token_type": kind})
+        assert made.status == 403, made
+        assert "API token in the portal" in made.json()["detail"]
+    assert airflow_server.ask("/auth/token", body={"username": "a", "password": "b"}).status in (404, 405)
+
+
 def test_signing_in_and_out_lead_to_the_portal(airflow_server: Any) -> None:
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *parts: Any) -> None:
@@ -314,4 +333,3 @@ def test_signing_in_and_out_lead_to_the_portal(airflow_server: Any) -> None:
         assert answer.value.code == 307
         assert answer.value.headers["Location"] == f"{airflow_server.issuer}{place}"
         answer.value.close()
-    assert airflow_server.ask("/auth/token", body={"username": "a", "password": "b"}).status in (404, 405)

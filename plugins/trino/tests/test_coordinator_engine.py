@@ -231,3 +231,28 @@ def test_a_bound_statement_keeps_text_and_values_apart() -> None:
     assert bound("SELECT ':a' -- :b", {}) == "SELECT ':a' -- :b"
     with pytest.raises(ParameterMismatch):
         bound("SELECT 1", {"a": 1})
+
+
+@pytest.mark.server
+@pytest.mark.slow
+async def test_the_tree_is_quick_at_a_thousand_tables(trino: CoordinatorEngine, ask: Ask) -> None:
+    many = 1_000
+    assert (await ask(trino, "CREATE SCHEMA memory.crowd")).status.state == "finished"
+    turn = asyncio.Semaphore(12)
+
+    async def make(number: int) -> None:
+        async with turn:
+            status = (await ask(trino, f"CREATE TABLE memory.crowd.t{number:04} (a bigint)")).status
+            assert status.state == "finished", status.error
+
+    await asyncio.gather(*(make(number) for number in range(many)))
+    one = await trino.tables(person("data-engineer"), "tpch", "tiny")
+    began = time.monotonic()
+    few = await trino.tables(person("data-engineer"), "tpch", "tiny")
+    yardstick = time.monotonic() - began
+    began = time.monotonic()
+    found = await trino.tables(person("data-engineer"), "memory", "crowd")
+    took = time.monotonic() - began
+    assert len(one) == len(few)
+    assert [table.name for table in found] == [f"t{number:04}" for number in range(many)]
+    assert took < 3 * yardstick + 1, (took, yardstick)

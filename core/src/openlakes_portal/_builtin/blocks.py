@@ -11,6 +11,10 @@ from openlakes_portal.spi import Block, Grid, Page, Permission, Principal, SlotC
 OBJECT_PAGES = {"dataset": "/x/catalog/dataset", "run": "/x/pipelines/run"}
 
 
+SLOT_REFRESH = 15.0
+"""Seconds between two looks of a declared card: Home is live."""
+
+
 def page_view(contribution: Contribution, page: Page | SlotContent, principal: Principal) -> dict[str, Any]:
     """A page or slot content as this person may see it."""
     view: dict[str, Any] = {
@@ -20,8 +24,8 @@ def page_view(contribution: Contribution, page: Page | SlotContent, principal: P
         "body": blocks_view(contribution, page.body or [], principal),
     }
     if isinstance(page, Page):
-        view |= {"subtitle": page.subtitle, "refresh": page.refresh}
-    return view
+        return view | {"subtitle": page.subtitle, "refresh": page.refresh}
+    return view | {"refresh": SLOT_REFRESH}
 
 
 def blocks_view(contribution: Contribution, blocks: Sequence[Block], principal: Principal) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from openlakes_portal.spi import NotFound, Unavailable
 IMMUTABLE = "public, max-age=31536000, immutable"
 COMPRESSED = ("text/javascript", "text/css", "application/json", "image/svg+xml")
 SAFE_PATH = re.compile(r"^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*$")
-PAGES = re.compile(r"^/(?:signin|account|x/.+|app/.+|admin(?:/.*)?|operate(?:/.*)?)?$")
+PAGES = re.compile(r"^/(?:signin|signout|account|x/.+|app/.+|admin(?:/.*)?|operate(?:/.*)?)?$")
 """Addresses that may be a page; all others get the shell with 404, which shows its page for that."""
 
 

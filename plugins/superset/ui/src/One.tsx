@@ -35,7 +35,7 @@ function Framed({ thing }: { thing: Thing }): ReactElement {
   return (
     <div className="page-full bi-one">
       <div className="bi-bar">
-        <h1>{thing.title}</h1>
+        <h2>{thing.title}</h2>
         <span className="small t2">{thing.owners.join(", ")}</span>
         {thing.changed_at ? (
           <span className="small t2">

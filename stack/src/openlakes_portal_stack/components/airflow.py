@@ -116,6 +116,8 @@ def _configuration(site: Site, database: str) -> str:
             "expose_config": False,
             "instance_name": "OpenLakes",
         },
+        # The scheduler starts together with the API server, and may have given out a task before that answers.
+        "workers": {"execution_api_retries": 40, "execution_api_retry_wait_max": 5, "execution_api_timeout": 15},
         "api_auth": {"jwt_secret": signing, "jwt_issuer": "airflow-of-the-stack"},
         "openlakes_portal": {"issuer": site.portal_issuer, "jwks_url": f"{site.portal}/.well-known/jwks.json"},
         "dag_processor": {"parsing_processes": 1, "refresh_interval": 30, "min_file_process_interval": 30},
@@ -187,7 +189,8 @@ def _ready(site: Site) -> bool:
 
 
 def _settings(site: Site) -> Mapping[str, Any]:
-    return {"plugins": {"airflow_dbt": {"address": site.address}}}
+    # A machine on which everything starts at once is slow.
+    return {"plugins": {"airflow_dbt": {"address": site.address, "timeout": 30.0}}}
 
 
 COMPONENT = Component(

@@ -108,8 +108,14 @@ class PortalAuthManager(BaseAuthManager[PortalUser]):  # type: ignore[misc]
         return PortalUser(username, level)
 
     def serialize_user(self, user: PortalUser) -> dict[str, Any]:
-        """Never needed: Airflow signs no token for a person here, and would not believe it."""
+        """Only for `generate_jwt`."""
         raise NotImplementedError("Tokens of people are signed by the portal.")
+
+    def generate_jwt(self, user: PortalUser, *, expiration_time_in_seconds: int = 0) -> str:
+        """Airflow's own pages offer to make a token. It would be signed with the key of tasks, and is not made."""
+        raise HTTPException(
+            403, "Airflow makes no tokens of its own here. Make an API token in the portal (My account)."
+        )
 
     def revoke_token(self, token: str) -> None:
         """Nothing: a token lives for minutes, and the portal's sign-in, which ends by signing out there, for hours."""

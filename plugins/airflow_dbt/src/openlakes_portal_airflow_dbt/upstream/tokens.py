@@ -6,6 +6,7 @@ does not answer, the keys that are held count for fifteen minutes: longer than a
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,33 +55,34 @@ class PublishedKeys:
 
     async def named(self, kid: str) -> "jwt.PyJWK | None":
         """The key, or None where the portal has none of this name. Raises `KeysUnavailable`."""
-        moment = self._clock()
-        if (kid not in self._keys or moment - self._fetched > FRESH) and moment - self._tried > AGAIN:
+        if self._wants_fetching(kid) and not (self._one.locked() and self._is_usable(kid)):
             async with self._one:
-                if self._clock() - self._tried > AGAIN:  # else somebody else did, while this one waited
+                if self._wants_fetching(kid):  # else somebody else did, while this one waited
                     await self._fetch()
         if self._clock() - self._fetched > USABLE:
-            raise KeysUnavailable(
-                f"The portal's keys at {self._trust.jwks_url} cannot be fetched: {self._fault or 'not tried again yet'}"
-            )
+            raise KeysUnavailable(f"The portal's keys at {self._trust.jwks_url} cannot be fetched: {self._fault!r}")
         return self._keys.get(kid)
 
-    async def _fetch(self) -> None:
-        self._tried = self._clock()
-        verify: Any = True
-        if self._trust.ca_file:
-            import ssl
+    def _wants_fetching(self, kid: str) -> bool:
+        moment = self._clock()
+        return (kid not in self._keys or moment - self._fetched > FRESH) and moment - self._tried > AGAIN
 
-            verify = ssl.create_default_context(cafile=self._trust.ca_file)
+    def _is_usable(self, kid: str) -> bool:
+        return kid in self._keys and self._clock() - self._fetched <= USABLE
+
+    async def _fetch(self) -> None:
+        verify: Any = True
         try:
+            if self._trust.ca_file:
+                verify = ssl.create_default_context(cafile=self._trust.ca_file)
             async with httpx.AsyncClient(timeout=TIMEOUT, verify=verify, trust_env=False) as client:
                 answer = await client.get(self._trust.jwks_url)
             answer.raise_for_status()
             self._keys = _keys(answer.json())
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError) as error:
-            self._fault = error
+        except (OSError, httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError) as error:
+            self._fault, self._tried = error, self._clock()
             return
-        self._fetched, self._fault = self._clock(), None
+        self._fetched = self._tried = self._clock()
 
 
 def _keys(published: Any) -> dict[str, "jwt.PyJWK"]:
