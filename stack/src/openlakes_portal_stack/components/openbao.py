@@ -5,6 +5,7 @@ machine, not for production (https://openbao.org/docs/concepts/seal/).
 """
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,6 +17,9 @@ from openlakes_portal_stack.runner.layout import write_whole
 
 METRICS = {"telemetry": {"unauthenticated_metrics_access": True}}
 """On loopback its figures are no secret, and whoever scrapes them needs no token that may do more."""
+
+ANSWER_WITHIN = 60
+"""Seconds: an initialisation whose answer does not arrive is lost, for the key is in it."""
 
 
 def root_token(site: Site) -> str:
@@ -32,6 +36,9 @@ def _install(site: Site) -> None:
 
 
 def _prepare(site: Site) -> None:
+    if not (site.folder / "keys.json").exists():
+        # Initialised by a start whose answer, with the key, was lost: nobody can ever unseal that.
+        shutil.rmtree(site.folder / "data", ignore_errors=True)
     (site.folder / "data").mkdir(exist_ok=True)
     configuration = {
         "listener": {"tcp": {"address": f"127.0.0.1:{site.ports['http']}", "tls_disable": True, **METRICS}},
@@ -85,7 +92,7 @@ def _ask(site: Site, method: str, path: str, body: object = None, token: str = "
     headers = {"X-Vault-Token": token} if token else {}
     request = urllib.request.Request(f"{site.address}{path}", data=data, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_WITHIN) as answer:
             text = answer.read()
     except urllib.error.HTTPError as refused:
         raise OSError(f"{method} {path}: {refused.code} {refused.read().decode(errors='replace')}") from refused

@@ -1,7 +1,8 @@
 """Compares the tables of the lakehouse with their source: rows, and a sum where a table has one. A process of its own.
 
 They are asked of Trino where `OPENLAKES_TRINO` holds address, certificate, user and password as JSON, else read from
-the Iceberg catalog whose properties `OPENLAKES_CATALOG` holds. Exit status 0: all agree.
+the Iceberg catalog whose properties `OPENLAKES_CATALOG` holds. Exit status 0: all agree; 1: one differs or is not
+there; 3: they cannot be asked now.
 """
 
 import json
@@ -25,7 +26,10 @@ def main() -> int:
         wanted = flights13.figures(source, flights13.read(source))
         try:
             found = ask(source)
-        except (TrinoFailed, OSError, LookupError) as error:
+        except OSError as error:
+            print(f"{source.name}: {name} cannot be asked: {error}", file=sys.stderr)
+            return 3
+        except (TrinoFailed, LookupError) as error:
             print(f"{source.name}: {error}", file=sys.stderr)
             return 1
         if found != wanted:

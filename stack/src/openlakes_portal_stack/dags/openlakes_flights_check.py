@@ -10,10 +10,11 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow.exceptions import AirflowException
+from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 
+CANNOT_BE_ASKED = 3
 TOLD = "OPENLAKES_FLIGHTS_CHECK"
 """Names a file: how the tables are reached, and which Python has what reads them."""
 
@@ -25,8 +26,12 @@ def check() -> None:
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **told["environment"]}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     print(done.stdout, end="")
+    if done.returncode == CANNOT_BE_ASKED:  # the engine is on its way, or away for a moment
+        raise AirflowException(done.stderr.strip())
     if done.returncode:
-        raise AirflowException(f"A table is not what its source is: {done.stderr.strip() or 'it says nothing more'}")
+        raise AirflowFailException(
+            f"A table is not what its source is: {done.stderr.strip() or 'it says nothing more'}"
+        )
 
 
 with DAG(
@@ -41,4 +46,4 @@ with DAG(
     tags=["openlakes"],
     doc_md=__doc__,
 ) as dag:
-    PythonOperator(task_id="compare", python_callable=check)
+    PythonOperator(task_id="compare", python_callable=check, retries=10, retry_delay=timedelta(seconds=20))
