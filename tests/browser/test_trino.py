@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 import served
 from browser import chromium
 from openlakes_portal_stack.runner.component import LeftOut
-from real_servers import child, stacked, trino
+from real_servers import child, raised, trino
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 PICTURES = os.environ.get("OPENLAKES_PICTURES")
@@ -30,12 +30,11 @@ class House:
     def __init__(self, folder: Path, started: ExitStack) -> None:
         port = child.free_port()
         self.address = f"http://openlakes.localhost:{port}"
-        component, site = stacked.site_of("trino", folder / "stack", f"http://127.0.0.1:{port}", self.address)
-        (site.folder / "etc" / "rules.json").write_text(json.dumps(trino.RULES))
+        made = raised.planned(folder / "stack", trino.WITH_RULES, f"http://127.0.0.1:{port}", self.address)
         settings: dict[str, Any] = {
             "auth": {"mode": "demo"},
             "server": {"public_url": self.address, "port": port, "data_dir": str(folder / "data")},
-            **component.settings(site),
+            **trino.WITH_RULES.settings(made.site),
         }
         (folder / "settings.json").write_text(json.dumps(settings))
         command = [sys.executable, "-m", "openlakes_portal.cli", "serve", "--config", str(folder / "settings.json")]
@@ -43,7 +42,7 @@ class House:
         started.callback(process.stop)
         self.portal = served.Served(f"http://127.0.0.1:{port}", process)
         process.wait_until(self.portal.is_ready, 60)
-        started.enter_context(stacked.running(component, site))
+        started.enter_context(raised.running(made))
         self._sessions: dict[str, dict[str, str]] = {}
 
     def run(self, persona: str, sql: str) -> dict[str, Any]:

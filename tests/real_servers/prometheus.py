@@ -1,6 +1,7 @@
 """The real Prometheus and Alertmanager, started as the stack starts them: from the same component."""
 
 import json
+import os
 import signal
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from openlakes_portal_stack.components.prometheus import alertmanager_address
+from openlakes_portal_stack.components.prometheus import COMPONENT, alertmanager_address
 from openlakes_portal_stack.runner.component import Site
-from real_servers import child, stacked
+from real_servers.raised import Raised, planned
+from real_servers.raised import running as running_component
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class PrometheusServer:
     prometheus: str
     alertmanager: str
     settings: Mapping[str, Any]
-    processes: tuple[child.Child, ...]
+    server: Raised
 
     def watch(self, job: str, target: str) -> None:
         """Scrape one more."""
@@ -59,12 +61,13 @@ class PrometheusServer:
         told = json.loads(file.read_text())
         change(told)
         file.write_text(json.dumps(told))
-        self.processes[0].process.send_signal(signal.SIGHUP)
+        os.kill(self.server.pid, signal.SIGHUP)
 
 
 @contextmanager
 def running(folder: Path, portal: str, issuer: str) -> Iterator[PrometheusServer]:
     """Both, set up for a portal at an address that need not answer yet. Raises `LeftOut` where they cannot be had."""
-    component, site = stacked.site_of("prometheus", folder, portal, issuer)
-    with stacked.running(component, site) as processes:
-        yield PrometheusServer(site, site.address, alertmanager_address(site), component.settings(site), processes)
+    made = planned(folder, COMPONENT, portal, issuer)
+    site = made.site
+    with running_component(made):
+        yield PrometheusServer(site, site.address, alertmanager_address(site), COMPONENT.settings(site), made)

@@ -33,6 +33,11 @@ class Raised:
             self.site.wait(0.1)
         raise RuntimeError(f"{self.site.component.title} did not start again:\n{self.tail()}")
 
+    @property
+    def pid(self) -> int:
+        """The process of its first program."""
+        return self.stack.supervisor.states()[self._programs()[0]].pid
+
     def tail(self) -> str:
         """The end of what it printed."""
         return "\n".join(self.stack.supervisor.tail(name, 40) for name in self._programs())
@@ -41,18 +46,30 @@ class Raised:
         return [program.name for program in self.site.component.programs(self.site)]
 
 
+def planned(root: Path, component: Component, portal: str | None = None, issuer: str | None = None) -> Raised:
+    """This component alone, with its ports, for a portal that need not answer yet; its state lies in `root`."""
+    stack = Stack(root, {component.id: component})
+    record = stack.plan([component.id], portal=portal, portal_issuer=issuer)
+    return Raised(StackSite(component, stack.layout, record, dict, Interruption(), lambda id, text: None), stack)
+
+
+@contextmanager
+def running(made: Raised) -> Iterator[Raised]:
+    """It, ready; its state goes in the end. Raises `LeftOut` where it cannot be had here, and `RuntimeError` with its
+    own words where it does not start."""
+    id = made.site.component.id
+    try:
+        outcome = made.stack.up(lambda id, step: None, Interruption(), owner=os.getpid())[id]
+        if outcome != "ready":
+            (status,) = made.stack.status()
+            raise (LeftOut if outcome == "left-out" else RuntimeError)(status.text)
+        yield made
+    finally:
+        made.stack.reset()
+
+
 @contextmanager
 def raised(root: Path, component: Component, portal: str | None = None) -> Iterator[Raised]:
-    """This component alone, ready; its state lies in `root`, and goes. Raises `LeftOut` where it cannot be had here,
-    and `RuntimeError` with its own words where it does not start."""
-    stack = Stack(root, {component.id: component})
-    record = stack.plan([component.id], portal=portal, portal_issuer=portal)
-    site = StackSite(component, stack.layout, record, dict, Interruption(), lambda id, text: None)
-    try:
-        outcome = stack.up(lambda id, step: None, Interruption(), owner=os.getpid())[component.id]
-        if outcome != "ready":
-            (status,) = stack.status()
-            raise (LeftOut if outcome == "left-out" else RuntimeError)(status.text)
-        yield Raised(site, stack)
-    finally:
-        stack.reset()
+    """Planned and running."""
+    with running(planned(root, component, portal)) as made:
+        yield made

@@ -49,6 +49,19 @@ RULES = {
 }
 
 
+def _prepare(site: Site) -> None:
+    COMPONENT.prepare(site)
+    _rules(site).write_text(json.dumps(RULES))
+
+
+def _rules(site: Site) -> Path:
+    return site.folder / "etc" / "rules.json"
+
+
+WITH_RULES = replace(COMPONENT, prepare=_prepare)
+"""Trino with the rules of the tests."""
+
+
 @dataclass(frozen=True)
 class TrinoServer:
     """A running Trino. `url` is https; clients verify it with `certificate` and send tokens of `issuer`."""
@@ -73,19 +86,9 @@ def running(folder: Path) -> Iterator[TrinoServer]:
     key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
     # As the portal's own JWKS: beside it a key of a kind that Trino does not know.
     other = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "EdDSA"}, auto_kid=True)
-    component = replace(COMPONENT, prepare=_prepare)
     with (
         serving({"keys": [other.as_dict(private=False), key.as_dict(private=False)]}) as issuer,
-        raised(folder / "stack", component, portal=issuer) as server,
+        raised(folder / "stack", WITH_RULES, portal=issuer) as server,
     ):
         site = server.site
         yield TrinoServer(site.address, certificate(site), issuer, _rules(site), key)
-
-
-def _prepare(site: Site) -> None:
-    COMPONENT.prepare(site)
-    _rules(site).write_text(json.dumps(RULES))
-
-
-def _rules(site: Site) -> Path:
-    return site.folder / "etc" / "rules.json"
