@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import audit, recovery, revocation, servers, sessions, sign_ins, streams
+from bench import audit, gateway, recovery, revocation, servers, sessions, sign_ins, streams
 from bench.figures import ROUNDS, Figure, median_of, median_of_pairs
 
 HERE = Path(__file__).parent.parent.parent
@@ -126,6 +126,7 @@ BENCHES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "recovery": recovery.measure,
     "audit": audit.measure,
     "sign-ins": sign_ins.measure,
+    "gateway": gateway.measure,
     "plugins": lambda _: p6(),
 }
 

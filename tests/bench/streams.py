@@ -25,13 +25,13 @@ class Cost:
 def cost(running: Running, request: bytes) -> Cost:
     """Open COUNT streams, let them tick, close them."""
     _open(running, request, 20, 1.5)  # whatever is made once is made now
-    memory, _ = _used(running)
+    memory, _ = used(running)
     idle = _measure_cpu(running, SECONDS / 2) * 2
     sockets = _connect(running, request, COUNT)
     _drain(sockets, 2.0)
-    before = _used(running)[1]
+    before = used(running)[1]
     _drain(sockets, SECONDS)
-    held, after = _used(running)
+    held, after = used(running)
     for each in sockets:
         each.close()
     return Cost(max(1, held - memory), max(1 / TICKS, after - before - idle))
@@ -70,12 +70,12 @@ def _drain(sockets: list[socket.socket], seconds: float) -> None:
 
 
 def _measure_cpu(running: Running, seconds: float) -> float:
-    before = _used(running)[1]
+    before = used(running)[1]
     time.sleep(seconds)
-    return _used(running)[1] - before
+    return used(running)[1] - before
 
 
-def _used(running: Running) -> tuple[int, float]:
+def used(running: Running) -> tuple[int, float]:
     """Resident bytes and processor seconds of the server's processes; each server leads a group of its own."""
     memory, seconds = 0, 0.0
     for entry in Path("/proc").iterdir():

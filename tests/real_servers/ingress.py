@@ -37,7 +37,7 @@ def running(kind: str, folder: Path, configuration: str, port: int, host: str) -
 
     Raises `NotAvailable`.
     """
-    command = {"nginx": _nginx, "traefik": _traefik, "caddy": _caddy}[kind](folder, configuration, port)
+    command = {"nginx": _as_nginx, "traefik": _traefik, "caddy": _caddy}[kind](folder, configuration, port)
     process = child.start(command, folder / "server.log", cwd=folder)
     try:
         process.wait_until(lambda: _answers(port, host), 30)
@@ -46,11 +46,18 @@ def running(kind: str, folder: Path, configuration: str, port: int, host: str) -
         process.stop(signal.SIGKILL)
 
 
-def _nginx(folder: Path, configuration: str, port: int) -> list[str | Path]:
+def nginx(folder: Path, configuration: str, account: str = "") -> list[str | Path]:
+    """The command of an nginx whose `http` block holds this; `account` is a line of its main block."""
     paths = "".join(f"  {name}_temp_path {folder}/{name};\n" for name in TEMPORARY)
-    whole = f"daemon off;\npid {folder}/pid;\nevents {{}}\nhttp {{\n  access_log off;\n{paths}{configuration}}}\n"
+    whole = (
+        f"{account}daemon off;\npid {folder}/pid;\nevents {{}}\nhttp {{\n  access_log off;\n{paths}{configuration}}}\n"
+    )
     (folder / "nginx.conf").write_text(whole)
     return [_nginx_program(), "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf"]
+
+
+def _as_nginx(folder: Path, configuration: str, port: int) -> list[str | Path]:
+    return nginx(folder, configuration)
 
 
 def _traefik(folder: Path, configuration: str, port: int) -> list[str | Path]:
