@@ -228,6 +228,19 @@ def test_another_version_is_started_anew(root: Path) -> None:
     assert newer.supervisor.states()["one"].pid != pid
 
 
+def test_what_it_wants_and_came_later_is_given_to_it(root: Path) -> None:
+    seen: list[bool] = []
+    made = stack(
+        root,
+        component("engine", wants=("store",), prepare=lambda site: seen.append(site.has("store"))),
+        component("store"),
+    )
+    up(made, "engine")
+    up(made, "engine", "store")
+    up(made, "engine", "store")
+    assert seen == [False, True]
+
+
 def test_an_existing_installation_takes_a_components_place(root: Path) -> None:
     def install(site: Site) -> None:
         raise AssertionError("it is not ours to install")

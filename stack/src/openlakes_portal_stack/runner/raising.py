@@ -176,7 +176,10 @@ class Raising:
         return self._owns_ports(component, site, programs) and component.ready(site)
 
     def _put(self, component: Component, program: Program) -> bool:
-        about = f"{component.id} {component.version}, portal {self.record.portal} as {self.record.portal_issuer}"
+        # What it was prepared for: where that is another, it is prepared and started anew.
+        beside = " ".join(id for id in component.wants if id in self._present())
+        portal = f"portal {self.record.portal} as {self.record.portal_issuer}"
+        about = f"{component.id} {component.version}, {portal}, beside {beside or 'nothing'}"
         home = self.layout.component(component.id)
         return self.supervisor.put(program, base_environment(home), about)
 
