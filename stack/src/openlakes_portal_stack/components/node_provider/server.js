@@ -1,4 +1,4 @@
-// node's oidc-provider on loopback http, for tests: `node server.js PORT`. It says "ready" when it listens.
+// node's oidc-provider on loopback http, for tests and development: `node server.js PORT`. It says "ready" when it listens.
 //
 // PKCE is demanded, refresh tokens rotate, sign-out is told to clients, tokens are exchanged (RFC 8693) by a grant of
 // our own. Below /admin/ the tests play the administrator. State is kept in memory.
