@@ -40,6 +40,8 @@ AUTH_TYPE = AUTH_REMOTE_USER
 """Switches every sign-in by password off, also that of the API."""
 CUSTOM_SECURITY_MANAGER = PortalSecurityManager
 AUTH_USER_REGISTRATION = False
+AUTH_USERNAME_CI = False
+"""`Pat` and `pat` are two people to the portal, and to every system behind it."""
 
 APPLICATION_ROOT = os.environ.get("OPENLAKES_PORTAL_PREFIX") or "/"
 ENABLE_PROXY_FIX = True
