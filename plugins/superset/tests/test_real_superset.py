@@ -220,7 +220,7 @@ def test_guest_tokens_of_embedded_dashboards_work_as_ever(superset_server: Any) 
     assert person.json()["result"]["username"] == "b", "the portal's word comes first"
 
 
-@pytest.mark.parametrize("script", ["check_keys.py", "check_names.py"])
+@pytest.mark.parametrize("script", ["check_keys.py", "check_names.py", "check_cookies.py"])
 def test_keys_are_kept_followed_and_dropped_and_names_are_taken_as_they_are(superset_server: Any, script: str) -> None:
     told = {"PYTHONPATH": str(superset_server.site.folder / "upstream"), "PATH": os.environ["PATH"]}
     ended = subprocess.run(

@@ -50,6 +50,9 @@ SESSION_COOKIE_NAME = "superset_session"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = OPENLAKES_PORTAL_URL.startswith("https:")
+REMEMBER_COOKIE_NAME = "__Host-superset_remember"
+"""Nobody is remembered here. Any cookie of this name, also one that another app of the portal plants for the whole
+domain, would keep Superset from looking at the portal's token; with this prefix browsers let nobody plant one."""
 LOGOUT_REDIRECT_URL = f"{OPENLAKES_PORTAL_URL}/signout"
 
 FEATURE_FLAGS = {"DASHBOARD_RBAC": True, "EMBEDDED_SUPERSET": True}
