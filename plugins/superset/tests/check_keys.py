@@ -22,9 +22,11 @@ class Portal(http.server.BaseHTTPRequestHandler):
     published: ClassVar[list[dict[str, Any]]] = []
     asked = 0
     broken: bytes | None = None
+    answers: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         type(self).asked += 1
+        self.answers.wait(20)
         body = self.broken if self.broken is not None else json.dumps({"keys": self.published}).encode()
         self.send_response(302 if self.broken == b"elsewhere" else 200)
         if self.broken == b"elsewhere":
@@ -64,6 +66,7 @@ def main() -> int:
     """Exit status 0: all of it holds."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Portal)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    Portal.answers.set()
     clock = Clock()
     keys = Keys(f"http://127.0.0.1:{server.server_port}/jwks", clock=clock)
 
@@ -106,6 +109,20 @@ def main() -> int:
     Portal.broken = None
     clock.now += COOLDOWN
     assert who(second, "two") == "ada"
+
+    Portal.answers.clear()
+    clock.now += FRESH + 1
+    asked, began = Portal.asked, time.monotonic()
+    first_one = threading.Thread(target=who, args=(second, "two"))
+    first_one.start()
+    while Portal.asked == asked:
+        time.sleep(0.01)
+    for _ in range(20):
+        assert who(second, "two") == "ada"
+    assert time.monotonic() - began < 3, "while the portal hangs, whose key is known does not wait for it"
+    Portal.answers.set()
+    first_one.join()
+    assert Portal.asked == asked + 1
 
     wrongs: list[dict[str, Any]] = [{"aud": ["superset", "trino"]}, {"roles": "platform-admin"}, {"roles": [1]}]
     for wrong in [*wrongs, {"sub": ""}, {"sub": 7}]:

@@ -220,10 +220,12 @@ def test_guest_tokens_of_embedded_dashboards_work_as_ever(superset_server: Any) 
     assert person.json()["result"]["username"] == "b", "the portal's word comes first"
 
 
-def test_keys_are_kept_followed_and_dropped(superset_server: Any) -> None:
-    script = Path(__file__).with_name("check_keys.py")
+@pytest.mark.parametrize("script", ["check_keys.py", "check_names.py", "check_cookies.py"])
+def test_keys_are_kept_followed_and_dropped_and_names_are_taken_as_they_are(superset_server: Any, script: str) -> None:
     told = {"PYTHONPATH": str(superset_server.site.folder / "upstream"), "PATH": os.environ["PATH"]}
-    ended = subprocess.run([superset_server.python, "-P", script], env=told, capture_output=True, text=True)
+    ended = subprocess.run(
+        [superset_server.python, "-P", Path(__file__).with_name(script)], env=told, capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stderr
 
 

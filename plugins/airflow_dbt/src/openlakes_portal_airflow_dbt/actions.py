@@ -102,10 +102,14 @@ def _conf(text: str) -> dict[str, Any]:
     """The configuration of a run. Raises `InvalidInput` with where it is wrong."""
     try:
         conf = json.loads(text or "{}")
+        # As it will be sent: Python reads NaN, 1e999 and halves of characters, which no JSON can say.
+        json.dumps(conf, allow_nan=False, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise _wrong(f"It is no JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise _wrong("It is nested too deeply.") from None
+    except ValueError:
+        raise _wrong("It holds a number or a character that JSON has not (NaN, 1e999), or a number too long.") from None
     if not isinstance(conf, dict):
         raise _wrong('It is no JSON object: write {"name": value}.')
     return conf

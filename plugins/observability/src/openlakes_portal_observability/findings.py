@@ -5,8 +5,8 @@ people, *inhibited* where another alert does. Prometheus knows the first two, Al
 by labels, to which Prometheus adds its external ones on the way. What only Alertmanager has came from elsewhere.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -80,19 +80,52 @@ def alert_views(
     rules: Sequence[RuleAlert], received: Sequence[ReceivedAlert], silences: Sequence[Silence]
 ) -> list[AlertView]:
     """What people must know first; `received` is empty where there is no Alertmanager."""
-    left: defaultdict[str, list[ReceivedAlert]] = defaultdict(list)
-    for one in received:
-        left[one.labels.get(NAME, "")].append(one)
-    views: list[AlertView] = []
-    for alert in rules:
-        others = left[alert.labels.get(NAME, "")]
-        match = next((one for one in others if alert.labels.items() <= one.labels.items()), None)
-        if match is not None:
-            others.remove(match)
-        views.append(_view(alert.labels, alert.annotations, alert.active_at, alert.state, match, silences))
-    elsewhere = [one for others in left.values() for one in others]
-    views += [_view(one.labels, one.annotations, one.starts_at, "firing", one, silences) for one in elsewhere]
+    comments = {silence.id: silence.comment for silence in silences}
+    unmatched = _Unmatched(received)
+    views = [
+        _view(alert.labels, alert.annotations, alert.active_at, alert.state, unmatched.taken(alert), comments)
+        for alert in rules
+    ]
+    views += [_view(one.labels, one.annotations, one.starts_at, "firing", one, comments) for one in unmatched.left()]
     return sorted(views, key=_urgency)
+
+
+class _Unmatched:
+    """Alerts of Alertmanager that no rule's alert was found for yet. Indexed by the labels that a rule's alerts have:
+    in an outage thousands of alerts bear one name, and each compared with each would hold up the portal."""
+
+    def __init__(self, received: Sequence[ReceivedAlert]) -> None:
+        self._received = received
+        self._by_name: defaultdict[str, list[int]] = defaultdict(list)
+        for place, one in enumerate(received):
+            self._by_name[one.labels.get(NAME, "")].append(place)
+        self._indexes: dict[tuple[str, tuple[str, ...]], defaultdict[tuple[str, ...], deque[int]]] = {}
+        self._taken: set[int] = set()
+
+    def taken(self, alert: RuleAlert) -> ReceivedAlert | None:
+        """What became of a rule's alert: the first that has all of its labels, which is nobody else's then."""
+        names = tuple(sorted(alert.labels))
+        waiting = self._index(alert.labels.get(NAME, ""), names)[tuple(alert.labels[name] for name in names)]
+        while waiting:
+            place = waiting.popleft()
+            if place not in self._taken:
+                self._taken.add(place)
+                return self._received[place]
+        return None
+
+    def left(self) -> list[ReceivedAlert]:
+        """Those that came from elsewhere."""
+        return [one for place, one in enumerate(self._received) if place not in self._taken]
+
+    def _index(self, alertname: str, names: tuple[str, ...]) -> "defaultdict[tuple[str, ...], deque[int]]":
+        known = self._indexes.get((alertname, names))
+        if known is None:
+            known = self._indexes[alertname, names] = defaultdict(deque)
+            for place in self._by_name[alertname]:
+                labels = self._received[place].labels
+                if all(name in labels for name in names):
+                    known[tuple(labels[name] for name in names)].append(place)
+        return known
 
 
 def silence_views(silences: Iterable[Silence]) -> list[SilenceView]:
@@ -116,14 +149,14 @@ def _view(
     since: str | None,
     state: AlertState,
     match: ReceivedAlert | None,
-    silences: Sequence[Silence],
+    comments: Mapping[str, str],
 ) -> AlertView:
     silenced_by = match.status.silenced_by if match is not None else []
     if silenced_by:
         state = "silenced"
     elif match is not None and match.status.inhibited_by:
         state = "inhibited"
-    comment = next((silence.comment for silence in silences if silence.id in silenced_by), "")
+    comment = next((comments[id] for id in silenced_by if id in comments), "")
     return AlertView(
         name=labels.get(NAME, "unnamed"),
         state=state,

@@ -16,7 +16,6 @@ import io
 import json
 import shutil
 import sys
-import urllib.request
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +26,7 @@ from openlakes_portal_stack.components import postgresql, seaweedfs, trino
 from openlakes_portal_stack.runner.component import Component, Program, Site, StackError
 from openlakes_portal_stack.runner.fetch import python_environment
 from openlakes_portal_stack.runner.layout import write_whole
+from openlakes_portal_stack.runner.loopback import ask
 
 VERSION = "3.3.2"
 APP = "airflow"
@@ -181,7 +181,7 @@ def _programs(site: Site) -> list[Program]:
 def _ready(site: Site) -> bool:
     """All of its processes have reported to it."""
     try:
-        with urllib.request.urlopen(f"{site.address}/api/v2/monitor/health", timeout=5) as answer:
+        with ask(f"{site.address}/api/v2/monitor/health", 5) as answer:
             told: dict[str, Any] = json.loads(answer.read())
     except (OSError, ValueError):
         return False

@@ -14,6 +14,7 @@ from typing import Any
 from openlakes_portal_stack.runner.component import Component, Program, Site, StackError
 from openlakes_portal_stack.runner.fetch import python_environment
 from openlakes_portal_stack.runner.layout import write_whole
+from openlakes_portal_stack.runner.loopback import ask
 
 METRICS = {"telemetry": {"unauthenticated_metrics_access": True}}
 """On loopback its figures are no secret, and whoever scrapes them needs no token that may do more."""
@@ -92,7 +93,7 @@ def _ask(site: Site, method: str, path: str, body: object = None, token: str = "
     headers = {"X-Vault-Token": token} if token else {}
     request = urllib.request.Request(f"{site.address}{path}", data=data, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_WITHIN) as answer:
+        with ask(request, ANSWER_WITHIN) as answer:
             text = answer.read()
     except urllib.error.HTTPError as refused:
         raise OSError(f"{method} {path}: {refused.code} {refused.read().decode(errors='replace')}") from refused

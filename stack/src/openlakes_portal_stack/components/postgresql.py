@@ -12,6 +12,7 @@ from pathlib import Path
 
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import python_environment
+from openlakes_portal_stack.runner.layout import write_whole
 from openlakes_portal_stack.runner.site import unprivileged_account
 from openlakes_portal_stack.runner.work import main_group
 
@@ -52,29 +53,39 @@ def _prepare(site: Site) -> None:
     if account:
         OF_ROOT.chmod(0o755)
         shutil.chown(home, account, main_group(account))
-    data = home / "data"
+    # What its account may write, that account may replace by a link to elsewhere: the mark lies where only we write.
+    data, mark = home / "data", site.folder / MARK
     mine = hashlib.sha256(site.secret("superuser").encode()).hexdigest()
-    if _marks(data) == mine:
+    if (data / "PG_VERSION").is_file() and mine in (_marks(mark), _marks(data / MARK)):
         return
     # Interrupted, or of a former stack whose folder, with the password, was deleted by hand.
     site.say("making its data folder")
+    mark.unlink(missing_ok=True)
     shutil.rmtree(data, ignore_errors=True)
     secret = home / "password"
-    secret.touch(0o600)
-    secret.write_text(site.secret("superuser"))
-    if account:
-        shutil.chown(secret, account, main_group(account))
+    _lend(secret, site.secret("superuser"), account)
     words: list[str | Path] = ["-D", data, "-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]
-    site.run([_programs(site) / "initdb", *words, "--locale=C.UTF-8"], account=account, cwd=home)
-    secret.unlink()
-    (data / MARK).write_text(mine)
+    try:
+        site.run([_programs(site) / "initdb", *words, "--locale=C.UTF-8"], account=account, cwd=home)
+    finally:
+        secret.unlink(missing_ok=True)
+    write_whole(mark, mine)
 
 
-def _marks(data: Path) -> str | None:
+def _lend(file: Path, text: str, account: str | None) -> None:
+    """Write a file for an account alone, into a folder that belongs to it: never through a link that stands there."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as output:
+        if account:
+            shutil.chown(output.fileno(), account, main_group(account))
+        output.write(text)
+
+
+def _marks(mark: Path) -> str | None:
     """Whose data these are: the hash of the password that opens them."""
     try:
-        return (data / MARK).read_text()
-    except FileNotFoundError:
+        return mark.read_text()
+    except (OSError, ValueError):
         return None
 
 

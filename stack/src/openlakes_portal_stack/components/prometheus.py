@@ -8,7 +8,6 @@ the folder in which they run. Alerts go to Alertmanager and from there to nobody
 import json
 import shutil
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from openlakes_portal_stack.components import trino
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import debian_packages, no_debian, once
 from openlakes_portal_stack.runner.layout import write_whole
+from openlakes_portal_stack.runner.loopback import ask
 
 VERSION = "Debian's"
 JOB = "openlakes-portal"
@@ -198,7 +198,7 @@ def _ready(site: Site) -> bool:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=2) as answer:
+        with ask(address, 2) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as refused:
         refused.close()

@@ -7,13 +7,13 @@ from the same source, each marked as complete only after rows and a sum were rea
 import json
 import sys
 import urllib.error
-import urllib.request
 from pathlib import Path
 
 from openlakes_portal_stack import places
 from openlakes_portal_stack.runner.component import Component, Program, Site, StackError
 from openlakes_portal_stack.runner.fetch import python_environment
 from openlakes_portal_stack.runner.layout import write_whole
+from openlakes_portal_stack.runner.loopback import ask
 
 REGION = "us-east-1"
 ACTIONS = ["Admin", "Read", "List", "Tagging", "Write"]
@@ -122,7 +122,7 @@ def _environment(site: Site) -> dict[str, str]:
 
 def _answers(address: str) -> bool:
     try:
-        urllib.request.urlopen(address, timeout=2).close()
+        ask(address, 2).close()
     except urllib.error.HTTPError as refused:
         refused.close()
     except OSError:

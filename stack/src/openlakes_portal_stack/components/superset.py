@@ -15,7 +15,6 @@ import importlib.util
 import json
 import shutil
 import sys
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from openlakes_portal_stack.components import copy_flights, postgresql, trino
 from openlakes_portal_stack.runner.component import Component, Program, Site, StackError
 from openlakes_portal_stack.runner.fetch import once, python_environment
 from openlakes_portal_stack.runner.layout import write_whole
+from openlakes_portal_stack.runner.loopback import ask
 
 VERSION = "6.1.0"
 PLUGIN = "openlakes_portal_superset"
@@ -170,7 +170,7 @@ def _programs(site: Site) -> list[Program]:
 
 def _ready(site: Site) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{site.ports['http']}/health", timeout=5) as answer:
+        with ask(f"http://127.0.0.1:{site.ports['http']}/health", 5) as answer:
             return bool(answer.read().strip() == b"OK")
     except (OSError, ValueError):
         return False

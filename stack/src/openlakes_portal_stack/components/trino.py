@@ -13,6 +13,7 @@ import secrets
 import shutil
 import sys
 import tarfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from openlakes_portal_stack import places
 from openlakes_portal_stack.components import seaweedfs
 from openlakes_portal_stack.components.trino_client import TrinoFailed, rows
-from openlakes_portal_stack.runner.certificate import self_signed
+from openlakes_portal_stack.runner.certificate import good_for_long, self_signed
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import maven_artifact, no_maven, once, python_environment
 from openlakes_portal_stack.runner.layout import write_whole
@@ -76,13 +77,18 @@ RULES = {
 }
 """As the embedded engine's rules of the demo: the analyst sees a mask and a filter at work."""
 
+_CERTIFYING = threading.Lock()
+"""Several components ask for the certificate at once; key and certificate must be of one making."""
+
 
 def certificate(site: Site) -> Path:
-    """What its clients trust; made at the first question, for the portal is told of it before Trino is there."""
+    """What its clients trust; made at the first question, for the portal is told of it before Trino is there, and anew
+    before it ends."""
     file = site.folder / "etc" / "server.crt"
-    if not file.is_file():
-        file.parent.mkdir(exist_ok=True)
-        self_signed(file.parent, "127.0.0.1")
+    with _CERTIFYING:
+        if not good_for_long(file):
+            file.parent.mkdir(exist_ok=True)
+            self_signed(file.parent, "127.0.0.1")
     return file
 
 

@@ -24,16 +24,25 @@ def program(owner: int, layout: Layout) -> Program:
 
 def main(owner: int, born: float, root: Path) -> int:
     """Watch, then end the stack. A process id alone may be given to another process meanwhile."""
-    while _lives(owner, born):
+    process = _found(owner, born)
+    while process is not None and _lives(process):
         time.sleep(1)
     Supervisor(Layout(root)).ask_to_end()
     return 0
 
 
-def _lives(owner: int, born: float) -> bool:
+def _found(owner: int, born: float) -> psutil.Process | None:
     try:
         process = psutil.Process(owner)
-        return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
+        return process if process.create_time() == born else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it is still the same one. Its time of birth does not tell: it moves when the machine's clock is set."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

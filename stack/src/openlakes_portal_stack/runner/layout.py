@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -74,10 +75,10 @@ class Layout:
         try:
             for folder in (self.root, self.logs, self.progress, self.supervisor, self.socket.parent):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            about = self.socket.parent.stat()
+            about = self.socket.parent.lstat()  # a link would let whoever made it lead elsewhere later
         except OSError as error:
             raise StackError(f"The stack's folder {self.root} cannot be used: {error.strerror}.") from error
-        if about.st_uid != os.geteuid() or about.st_mode & 0o077:
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
             raise StackError(f"{self.socket.parent} must belong to this account and let nobody else in (mode 0700).")
 
     def read(self) -> Record:

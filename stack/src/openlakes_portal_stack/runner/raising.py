@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from openlakes_portal_stack.runner.component import Component, LeftOut, Program, ProgramFailed, Site, StackError
 from openlakes_portal_stack.runner.layout import Layout, Record, write_whole
+from openlakes_portal_stack.runner.loopback import ask
 from openlakes_portal_stack.runner.progress import Journal, Listener, Phase, read
 from openlakes_portal_stack.runner.site import StackSite
 from openlakes_portal_stack.runner.supervision import COMING, RUNNING, Supervisor, listening
@@ -234,7 +234,7 @@ def _titles(components: Mapping[str, Component], ids: Iterable[str]) -> str:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=3) as answer:
+        with ask(address, 3) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ValueError):
         return False

@@ -31,6 +31,7 @@ ENDING = 6
 LOG_SIZE = "10MB"
 
 HEAD = """\
+; What is included is named from this file's folder: a list of patterns is what stands there, parted by spaces.
 [supervisord]
 nodaemon=false
 loglevel=info
@@ -44,7 +45,7 @@ chmod=0600
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [include]
-files={folder}/programs/*.conf
+files=programs/*.conf
 """
 
 

@@ -129,7 +129,13 @@ def base_environment(home: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PASSED_ON_PROXIES
     }
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", **kept, "HOME": str(home)}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", **kept, **_past_proxies(kept), "HOME": str(home)}
+
+
+def _past_proxies(kept: Mapping[str, str]) -> dict[str, str]:
+    """What a component asks of another on this machine, with its tokens, is no proxy's business."""
+    named = [kept[name] for name in ("no_proxy", "NO_PROXY") if kept.get(name)]
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(dict.fromkeys([*named, "127.0.0.1", "localhost", "::1"])))
 
 
 def _feed(standard_input: IO[str], text: str) -> None:

@@ -89,6 +89,12 @@ class PortalSecurityManager(SupersetSecurityManager):  # type: ignore[misc]
         user = self.find_user(username=person.username)
         if user is None:
             return self._made(person, roles) if roles else None
+        if user.username != person.username:
+            # The setting was changed after the import, or the database compares without case.
+            log.error(
+                "%s is not let in as %s: user names that differ in case are two people", person.username, user.username
+            )
+            return None
         if not user.is_active:
             log.warning("%s is not active in Superset", person.username)
             return None

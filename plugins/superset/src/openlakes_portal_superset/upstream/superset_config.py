@@ -40,6 +40,8 @@ AUTH_TYPE = AUTH_REMOTE_USER
 """Switches every sign-in by password off, also that of the API."""
 CUSTOM_SECURITY_MANAGER = PortalSecurityManager
 AUTH_USER_REGISTRATION = False
+AUTH_USERNAME_CI = False
+"""`Pat` and `pat` are two people to the portal, and to every system behind it."""
 
 APPLICATION_ROOT = os.environ.get("OPENLAKES_PORTAL_PREFIX") or "/"
 ENABLE_PROXY_FIX = True
@@ -48,6 +50,9 @@ SESSION_COOKIE_NAME = "superset_session"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = OPENLAKES_PORTAL_URL.startswith("https:")
+REMEMBER_COOKIE_NAME = "__Host-superset_remember"
+"""Nobody is remembered here. Any cookie of this name, also one that another app of the portal plants for the whole
+domain, would keep Superset from looking at the portal's token; with this prefix browsers let nobody plant one."""
 LOGOUT_REDIRECT_URL = f"{OPENLAKES_PORTAL_URL}/signout"
 
 FEATURE_FLAGS = {"DASHBOARD_RBAC": True, "EMBEDDED_SUPERSET": True}

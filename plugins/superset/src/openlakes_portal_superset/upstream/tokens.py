@@ -23,7 +23,7 @@ LEEWAY = 5
 FRESH = 60.0
 """Seconds in which the keys are not fetched again."""
 COOLDOWN = 5.0
-"""Seconds between two fetches, whatever is asked for: who sends made-up key ids does not flood the portal."""
+"""Seconds from the end of a fetch to the next one, whatever is asked for: made-up key ids do not flood the portal."""
 STALE = 3600.0
 """Seconds for which known keys serve while the portal does not answer."""
 TIMEOUT = 5.0
@@ -56,21 +56,29 @@ class Keys:
         self._keys: Mapping[str, _Key] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
 
     def get(self, kid: str) -> _Key | None:
-        """The key of this id; None where the portal has none such, or cannot be asked."""
-        with self._lock:
-            moment = self._clock()
-            age = None if self._fetched is None else moment - self._fetched
-            wanted = age is None or age > FRESH or kid not in self._keys
-            if wanted and (self._tried is None or moment - self._tried >= COOLDOWN):
-                self._tried = moment
-                self._fetch(moment)
-                age = None if self._fetched is None else self._clock() - self._fetched
-            return self._keys.get(kid) if age is not None and age <= STALE else None
+        """The key of this id; None where the portal has none such, or cannot be asked. Whose key is known does not
+        wait while another thread asks the portal."""
+        if self._wants_asking(kid) and self._asking.acquire(blocking=not self._serves(kid)):
+            try:
+                if self._wants_asking(kid):  # else another thread did, while this one waited
+                    self._fetch()
+                    self._tried = self._clock()
+            finally:
+                self._asking.release()
+        return self._keys.get(kid) if self._serves(kid) else None
 
-    def _fetch(self, moment: float) -> None:
+    def _wants_asking(self, kid: str) -> bool:
+        moment = self._clock()
+        is_fresh = kid in self._keys and self._fetched is not None and moment - self._fetched <= FRESH
+        return not is_fresh and (self._tried is None or moment - self._tried >= COOLDOWN)
+
+    def _serves(self, kid: str) -> bool:
+        return kid in self._keys and self._fetched is not None and self._clock() - self._fetched <= STALE
+
+    def _fetch(self) -> None:
         try:
             with requests.Session() as session:
                 session.trust_env = False  # no proxy, and no other CA file, by a variable of the environment
@@ -80,7 +88,7 @@ class Keys:
                 answer.raise_for_status()
                 body = answer.raw.read(MAX_BYTES, decode_content=True)
             self._keys = _parsed(body)
-            self._fetched = moment
+            self._fetched = self._clock()
         except (requests.RequestException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.error("the portal's keys cannot be fetched from %s: %s", self._url, error)
 

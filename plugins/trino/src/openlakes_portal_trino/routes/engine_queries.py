@@ -20,6 +20,8 @@ from openlakes_portal_trino.routes.access import KILL_ALL, OPEN, READ_ALL, RUN
 from openlakes_portal_trino.workspace import Workspace
 
 PREVIEW = 160
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""Whatever people write, but no line ends and no terminal's commands: it stands in Trino's records."""
 
 
 class OneQuery(BaseModel, extra="ignore"):
@@ -32,7 +34,7 @@ class QueryToStop(BaseModel, extra="forbid"):
     """A query to be ended in Trino."""
 
     id: str = Field(pattern=QUERY_ID, title="Query", description="Trino's id of the query")
-    reason: str = Field("", max_length=200, pattern=r"^[^\\x00-\\x1f]*$", description="Told to whoever runs it")
+    reason: str = Field("", max_length=200, pattern=ONE_LINE, description="Told to whoever runs it")
 
 
 def engine_query_routes(workspace: Workspace) -> list[Route]:
