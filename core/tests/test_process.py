@@ -302,7 +302,6 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, portal: Served) -> None:
         (("--version",), 0, "openlakes"),
         ((), 2, "commands:"),
         (("sevre",), 2, "did you mean 'serve'"),
-        (("stack", "up"), 2, "openlakes-portal-stack"),
         (("bundle",), 2, "not part of this version"),
         (("audit", "verify", "/nowhere.jsonl"), 1, "No such file"),
         (("plugin", "check", "nobody"), 2, "no plugin 'nobody'"),

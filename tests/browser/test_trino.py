@@ -190,7 +190,7 @@ def test_session_properties_stay_with_the_tab_and_a_plan_names_the_tables(launch
         tab.check_faults()
 
 
-@pytest.mark.parametrize("persona", ["data-engineer", "bi-analyst"])
+@pytest.mark.parametrize("persona", ["data-engineer", "analytics-engineer"])
 def test_trinos_own_page_opens_in_the_console_as_who_is_signed_in(
     launched: Browser, house: House, persona: str
 ) -> None:

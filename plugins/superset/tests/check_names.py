@@ -9,7 +9,7 @@ from openlakes_portal_superset.upstream.security import PortalSecurityManager
 from openlakes_portal_superset.upstream.tokens import Person
 
 
-class OfAnyCase(PortalSecurityManager):  # type: ignore[misc]
+class OfAnyCase(PortalSecurityManager):
     """Knows `Pat`, and finds them as a database does that compares without case."""
 
     def __init__(self) -> None:

@@ -169,6 +169,8 @@ def _programs(site: Site) -> list[Program]:
         "--storage.tsdb.retention.size=1GB",
         f"--web.listen-address=127.0.0.1:{site.ports['http']}",
         f"--web.external-url={_public(site, 'prometheus')}",
+        # No page of another origin reads what is measured here.
+        "--web.cors.origin=http://nobody[.]invalid",
         # An alert that fires before Alertmanager is known is sent again soon.
         "--rules.alert.resend-delay=10s",
     ]

@@ -19,6 +19,7 @@ REGION = "us-east-1"
 ACTIONS = ["Admin", "Read", "List", "Tagging", "Write"]
 ACCESS_KEY = "openlakes"
 SERVED = ("s3", "iceberg")
+NO_ORIGIN = "http://nobody.invalid"
 INNER = ("master", "volume", "filer")
 
 
@@ -79,6 +80,9 @@ def _programs(site: Site) -> list[Program]:
         "-volume.preStopSeconds=0",
     ]
     options += [f"-dir={site.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    # Whoever reaches its inner ports must prove who they are (`_inner`), and no web page of anybody is let in.
+    options += ["-disableHttp", f"-filer.allowedOrigins={NO_ORIGIN}", f"-s3.allowedOrigins={NO_ORIGIN}"]
+    options += ["-filer.exposeDirectoryData=false", "-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"]
     command: list[str | Path] = [
         _weed(site),
         "server",
@@ -87,7 +91,13 @@ def _programs(site: Site) -> list[Program]:
         f"-s3.config={site.folder / 's3.json'}",
         *options,
     ]
-    return [Program("seaweedfs", command, cwd=site.folder, stop_seconds=8, ports=SERVED)]
+    return [Program("seaweedfs", command, _inner(site), cwd=site.folder, stop_seconds=8, ports=SERVED)]
+
+
+def _inner(site: Site) -> dict[str, str]:
+    """The keys by which its parts believe each other over HTTP (`weed scaffold -config=security`)."""
+    names = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
+    return {f"WEED_JWT_{name}_KEY": site.secret("inner") for name in names}
 
 
 def _ready(site: Site) -> bool:
@@ -141,7 +151,7 @@ COMPONENT = Component(
     finish=_finish,
     address=lambda site: f"http://127.0.0.1:{site.ports['s3']}",
     ports=(*SERVED, *INNER, *(f"{name}-grpc" for name in (*INNER, "s3"))),
-    secrets=("s3",),
+    secrets=("s3", "inner"),
     memory=250,
     disk=500,
     ready_within=120,

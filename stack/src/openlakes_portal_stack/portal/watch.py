@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # psutil and the supervisor's client are no business of the p
 
 LOOK_EVERY = 1.0
 END_WITHIN = 40
+FAILED = {"failed": "could not be started", "crashed": "has ended", "stopped": "was stopped"}
 ON_ITS_WAY = {
     "waiting": "Waiting",
     "installing": "Installing",
@@ -59,9 +60,11 @@ class Watch(Deployment):
             return HealthReport.healthy(version=status.version)
         if status.state == "left-out":
             return HealthReport.missing(f"Left out{text}")
+        # What it printed is for those who may see logs: everybody sees health.
         return HealthReport.down(
-            f"{status.title} {status.state}{text}",
-            f"See `openlakes stack --folder {self._context.settings.folder} logs {id}`; `up` starts it again.",
+            f"{status.title} {FAILED.get(status.state, 'does not run')}.",
+            f"Operate > Stack says why, and `openlakes stack --folder {self._context.settings.folder} status`; "
+            "`up` starts it again.",
         )
 
     def stack(self) -> "Stack":

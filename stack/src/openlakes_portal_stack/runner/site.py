@@ -10,7 +10,7 @@ from typing import Any
 from openlakes_portal_stack.runner.component import Component
 from openlakes_portal_stack.runner.fetch import cache_dir
 from openlakes_portal_stack.runner.layout import Layout, Record, write_whole
-from openlakes_portal_stack.runner.work import Interruption, base_environment
+from openlakes_portal_stack.runner.work import Interruption, fetching_environment
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class StackSite:
         self.interruption.wait(seconds)
 
     def run(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None, **more: Any) -> str:
-        return self.interruption.run(command, {**base_environment(self.folder), **(environment or {})}, **more)
+        return self.interruption.run(command, {**fetching_environment(self.folder), **(environment or {})}, **more)
 
     def _neighbours(self) -> Mapping[str, Component]:
         known = {*self.component.requires, *self.component.wants}

@@ -123,13 +123,19 @@ def main_group(account: str | None) -> int | None:
 
 
 def base_environment(home: Path) -> dict[str, str]:
-    """What every program of a stack is given: nothing of the person's own environment but the way to registries."""
+    """What every program of a stack is given: nothing else of the person's own environment."""
+    kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", **kept, **_past_proxies({}), "HOME": str(home)}
+
+
+def fetching_environment(home: Path) -> dict[str, str]:
+    """The same for what runs to its end, with the way to registries: it may hold credentials, so no server has it."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PASSED_ON_PROXIES
+        if name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PASSED_ON_PROXIES
     }
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", **kept, **_past_proxies(kept), "HOME": str(home)}
+    return {**base_environment(home), **kept, **_past_proxies(kept)}
 
 
 def _past_proxies(kept: Mapping[str, str]) -> dict[str, str]:

@@ -26,7 +26,8 @@ KILL_ALL = Permission(
 )
 OPEN = Permission(
     "trino:console:open",
-    "Open Trino's own web page, as oneself",
-    roles=("data-engineer", "analytics-engineer", "bi-analyst"),
+    "Open Trino's own web page, as oneself; whoever may, can also ask it there, within Trino's own rules alone",
+    roles=("data-engineer", "analytics-engineer"),
+    implies=("trino:query:run",),
 )
 PERMISSIONS = [RUN, SHARE, READ_ALL, READ_SAVED, KILL_ALL, OPEN]
