@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +21,22 @@ from openlakes_portal._http.response import Answer, EventsResponse, Response, St
 from openlakes_portal._http.routing import BoundRoute
 from openlakes_portal._http.sse import Holder
 from openlakes_portal._store.idempotency import Claim, KeptAnswer
-from openlakes_portal.spi import BadRequest, Events, File, Listing, NotAllowed, Permission, PortalError, Reply, Stream
+from openlakes_portal.spi import (
+    Action,
+    BadRequest,
+    Events,
+    File,
+    Listing,
+    NotAllowed,
+    Permission,
+    PortalError,
+    Reply,
+    Stream,
+)
 
 CHUNK = 256 * 1024
+AUDIT_OBJECT = 500
+"""Characters of an object's name that an audit record keeps."""
 
 
 class EndpointRunner:
@@ -143,6 +156,7 @@ class EndpointRunner:
         )
         if ran is not None:
             action = ran.action.event or ran.id
+            target = _acted_on(ran.action, arguments.get("body")) or target
         principal = request.session.principal if request.session else None
         tried = {"dry_run": "true"} if getattr(arguments.get("query"), "dry_run", False) else {}
         return Entry(action, request.id, principal, target, request.address, tried)
@@ -235,6 +249,14 @@ def _asker(request: HttpRequest) -> str:
         return f"address {request.address}"
     principal = request.session.principal
     return f"{principal.identity}\n{principal.session_id}" if request.session.by_token else principal.identity
+
+
+def _acted_on(action: Action, body: Any) -> str | None:
+    """What an action's input says it is about, as far as it says it: the input is not checked yet."""
+    if action.audit_object is None or not isinstance(body, Mapping):
+        return None
+    named = body.get(action.audit_object)
+    return str(named)[:AUDIT_OBJECT] if isinstance(named, str | int) and named != "" else None
 
 
 def _ended(entry: Entry, request: HttpRequest) -> Entry:

@@ -48,7 +48,8 @@ class Action:
 
     `danger` decides the confirmation: `none`, `confirm` (a question), `destructive` (type the object's name, the
     input field `confirm_field`). `quick` puts it among the quick actions of Home, for `roles` (empty: everybody who
-    holds the permission). A run writes intent and outcome to the audit under `event`, by default the full id.
+    holds the permission). A run writes intent and outcome to the audit under `event`, by default the full id;
+    `audit_object` names the input field that says on what (by default the action itself is named).
     """
 
     id: str
@@ -63,8 +64,11 @@ class Action:
     roles: tuple[str, ...] = ()
     icon: str = "play"
     event: str | None = None
+    audit_object: str | None = None
 
     def __post_init__(self) -> None:
+        if self.audit_object is not None and self.audit_object not in self.input.model_fields:
+            raise ValueError(f"action {self.id!r}: audit_object must name an input, and names {self.audit_object!r}")
         if not ACTION_ID.match(self.id):
             raise ValueError(f"action id {self.id!r} is not lower-case words joined by '-'")
         if not isinstance(self.access, Permission):

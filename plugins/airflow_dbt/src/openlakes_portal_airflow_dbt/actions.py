@@ -92,9 +92,27 @@ def actions(context: Context[Settings], airflow: Airflow) -> list[Action]:
             access=TRIGGER,
             quick=True,
             roles=("data-engineer", "analytics-engineer"),
+            audit_object="dag",
         ),
-        Action("pause-dag", "Pause DAG", f"Pauses a DAG in {name}.", Named, pause, access=PAUSE, icon="pause"),
-        Action("resume-dag", "Resume DAG", f"Lets a paused DAG in {name} go on.", Named, resume, access=PAUSE),
+        Action(
+            "pause-dag",
+            "Pause DAG",
+            f"Pauses a DAG in {name}.",
+            Named,
+            pause,
+            access=PAUSE,
+            icon="pause",
+            audit_object="dag",
+        ),
+        Action(
+            "resume-dag",
+            "Resume DAG",
+            f"Lets a paused DAG in {name} go on.",
+            Named,
+            resume,
+            access=PAUSE,
+            audit_object="dag",
+        ),
     ]
 
 

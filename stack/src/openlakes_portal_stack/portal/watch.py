@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # psutil and the supervisor's client are no business of the p
     from openlakes_portal_stack.runner.stack import ComponentStatus, Stack
 
 LOOK_EVERY = 1.0
-END_WITHIN = 40
+END_WITHIN = 12
 FAILED = {"failed": "could not be started", "crashed": "has ended", "stopped": "was stopped"}
 ON_ITS_WAY = {
     "waiting": "Waiting",

@@ -93,5 +93,6 @@ def engine_query_actions(workspace: Workspace) -> list[Action]:
             danger="confirm",
             icon="stop",
             event="trino.engine-query.stop",
+            audit_object="id",
         )
     ]
