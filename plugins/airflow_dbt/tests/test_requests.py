@@ -179,7 +179,7 @@ async def test_without_an_address_it_is_said_and_nothing_else_is_there(tmp_path:
     async with portal_for(tmp_path, {}, [candidate_for("airflow_dbt", plugin)]) as portal:
         engineer = portal.signed_in("data-engineer")
         answer = await engineer.get(f"{API}dags")
-        assert (answer.status_code, answer.json()["remedy"]) == (503, "Set plugins.airflow_dbt.address.")
+        assert (answer.status_code, answer.json()["remedy"]) == (404, "Set plugins.airflow_dbt.address.")
         assert (await engineer.get("/api/actions")).json()["items"] == []
         navigation = (await engineer.get("/api/bootstrap")).json()["nav"]
         assert not any("airflow" in line["path"] for line in navigation)

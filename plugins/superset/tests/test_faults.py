@@ -74,7 +74,7 @@ async def test_where_nobody_listens_it_says_so_and_what_to_do(open_portal: OpenP
 async def test_without_an_address_it_is_off_and_says_what_to_set(open_portal: OpenPortal) -> None:
     portal = await open_portal(None)
     answer = await portal.signed_in("bi-analyst").get("/api/plugins/superset/dashboards")
-    assert (answer.status_code, answer.json()["remedy"]) == (503, "Set plugins.superset.address.")
+    assert (answer.status_code, answer.json()["remedy"]) == (404, "Set plugins.superset.address.")
     boot = (await portal.signed_in("bi-analyst").get("/api/bootstrap")).json()
     assert boot["apps"] == []
 

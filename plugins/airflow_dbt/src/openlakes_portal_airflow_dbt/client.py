@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from openlakes_portal.spi import Context, NotFound, Principal, UpstreamResponse, UpstreamUnavailable
+from openlakes_portal.spi import Context, NotFound, Principal, UpstreamResponse
 from openlakes_portal_airflow_dbt import errors
 from openlakes_portal_airflow_dbt.answers import (
     Dag,
@@ -146,9 +146,7 @@ class Airflow:
         person: Principal | None = None,
     ) -> UpstreamResponse:
         if self._context.settings.address is None:
-            raise UpstreamUnavailable(
-                "No Airflow is configured.", upstream=errors.NAME, remedy="Set plugins.airflow_dbt.address."
-            )
+            raise NotFound("No Airflow is configured.", remedy="Set plugins.airflow_dbt.address.")
         return await self._context.upstream(errors.NAME).request(
             method, path, params=params, json=body, on_behalf_of=person, raise_for_status=False
         )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from openlakes_portal.spi import Principal, UpstreamClient, UpstreamError, UpstreamResponse, UpstreamUnavailable
+from openlakes_portal.spi import NotFound, Principal, UpstreamClient, UpstreamError, UpstreamResponse
 from openlakes_portal.spi.context import Context
 from openlakes_portal_superset import errors
 from openlakes_portal_superset.settings import AUDIENCE, Settings
@@ -58,9 +58,7 @@ class Superset:
     @property
     def _client(self) -> UpstreamClient:
         if self._context.settings.address is None:
-            raise UpstreamUnavailable(
-                "No Superset is configured.", upstream=errors.NAME, remedy="Set plugins.superset.address."
-            )
+            raise NotFound("No Superset is configured.", remedy="Set plugins.superset.address.")
         return self._context.upstream(AUDIENCE)
 
     async def _call(self, principal: Principal, path: str, query: Query | None = None) -> UpstreamResponse:
