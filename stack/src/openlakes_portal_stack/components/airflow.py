@@ -72,7 +72,6 @@ def _prepare(site: Site) -> None:
     address = postgresql.database(site.of("postgresql"), "airflow", site.secret("database"))
     write_whole(site.folder / "airflow.cfg", _configuration(site, address))
     (site.folder / "dags").mkdir(exist_ok=True)
-    _write_flights_check(site)
     migrated = site.folder / f"migrated-{VERSION}"
     if not migrated.exists():
         site.say("migrating its database")
@@ -120,7 +119,7 @@ def _configuration(site: Site, database: str) -> str:
         "workers": {"execution_api_retries": 40, "execution_api_retry_wait_max": 5, "execution_api_timeout": 15},
         "api_auth": {"jwt_secret": signing, "jwt_issuer": "airflow-of-the-stack"},
         "openlakes_portal": {"issuer": site.portal_issuer, "jwks_url": f"{site.portal}/.well-known/jwks.json"},
-        "dag_processor": {"parsing_processes": 1, "refresh_interval": 30, "min_file_process_interval": 30},
+        "dag_processor": {"parsing_processes": 1, "refresh_interval": 5, "min_file_process_interval": 30},
         "logging": {"base_log_folder": site.folder / "logs", "color_log": False},
         "usage_data_collection": {"enabled": False},
     }
@@ -142,7 +141,7 @@ def _told(site: Site) -> Path:
 
 
 def _write_flights_check(site: Site) -> None:
-    """The DAG, and how it reaches the tables; none where the stack has no tables."""
+    """The DAG, and how it reaches the tables, which are there by now; none where the stack has no tables."""
     target = site.folder / "dags" / f"{FLIGHTS_CHECK}.py"
     reached = _reached(site)
     if reached is None:
@@ -201,6 +200,7 @@ COMPONENT = Component(
     prepare=_prepare,
     programs=_programs,
     ready=_ready,
+    finish=_write_flights_check,
     address=lambda site: f"http://127.0.0.1:{site.ports['http']}",
     settings=_settings,
     unavailable=_unavailable,

@@ -16,6 +16,7 @@ from openlakes_portal_stack.components.trino_client import TrinoFailed, rows
 from openlakes_portal_stack.flights13 import Figures, SourceTable
 from openlakes_portal_stack.places import CATALOG, NAMESPACE
 
+CANNOT_BE_ASKED = 3
 Ask = Callable[[SourceTable], Figures]
 
 
@@ -26,17 +27,19 @@ def main() -> int:
         wanted = flights13.figures(source, flights13.read(source))
         try:
             found = ask(source)
-        except OSError as error:
-            print(f"{source.name}: {name} cannot be asked: {error}", file=sys.stderr)
-            return 3
-        except (TrinoFailed, LookupError) as error:
+        except (TrinoFailed, OSError, LookupError) as error:
             print(f"{source.name}: {error}", file=sys.stderr)
-            return 1
+            return CANNOT_BE_ASKED if _passes(error) else 1
         if found != wanted:
             print(f"{source.name}: the source has {wanted}, {name} has {found}", file=sys.stderr)
             return 1
         print(f"{source.name}: {found.rows:,} rows, {source.summed or 'rows'} {found.total:.2f}")
     return 0
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it is the engine's state, and not what it found: one that starts says so by an error of its own."""
+    return error.kind != "USER_ERROR" if isinstance(error, TrinoFailed) else not isinstance(error, LookupError)
 
 
 def _trino() -> Ask:

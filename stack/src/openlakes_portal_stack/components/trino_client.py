@@ -12,7 +12,11 @@ CALL_WITHIN = 20
 
 
 class TrinoFailed(RuntimeError):
-    """The statement failed; the message is Trino's own."""
+    """The statement failed; the message is Trino's own, `kind` its `errorType`: USER_ERROR, INTERNAL_ERROR, ..."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def rows(address: str, certificate: Path, account: tuple[str, str], statement: str) -> list[list[Any]]:
@@ -35,5 +39,5 @@ def rows(address: str, certificate: Path, account: tuple[str, str], statement: s
         answer = page(answer["nextUri"], None)
         found += answer.get("data", [])
     if "error" in answer:
-        raise TrinoFailed(answer["error"]["message"])
+        raise TrinoFailed(answer["error"]["message"], answer["error"].get("errorType", ""))
     return found
