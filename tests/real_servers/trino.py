@@ -13,7 +13,7 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey
 
-from openlakes_portal_stack.components.trino import AUDIENCE, COMPONENT, certificate
+from openlakes_portal_stack.components.trino import AUDIENCE, COMPONENT, PROBE, certificate
 from openlakes_portal_stack.runner.component import Site
 from real_servers.jwks import serving
 from real_servers.raised import raised
@@ -23,6 +23,7 @@ RULES = {
     "catalogs": [
         {"user": "platform-admin|data-engineer|analytics-engineer", "catalog": ".*", "allow": "all"},
         {"user": "bi-analyst", "catalog": "tpch|system", "allow": "read-only"},
+        {"user": PROBE, "catalog": "tpch", "allow": "read-only"},
     ],
     "schemas": [{"user": "platform-admin|data-engineer|analytics-engineer", "owner": True}],
     "tables": [
@@ -40,6 +41,7 @@ RULES = {
             "columns": [{"name": "comment", "mask": "'***'"}],
         },
         {"user": "bi-analyst", "catalog": "tpch", "schema": "tiny", "table": "region", "privileges": ["SELECT"]},
+        {"user": PROBE, "catalog": "tpch", "schema": "tiny", "table": "nation", "privileges": ["SELECT"]},
     ],
     "queries": [
         {"user": "platform-admin", "allow": ["execute", "kill", "view"]},
