@@ -23,6 +23,15 @@ READ = Permission(
     roles=("data-engineer", "analytics-engineer"),
 )
 LINES = 200
+FACTS = [
+    Column("state", "State", kind="status"),
+    Column("text", "Doing"),
+    Column("version", "Version"),
+    Column("memory", "Memory", kind="bytes"),
+    Column("since", "Since", kind="time"),
+    Column("address", "Address", kind="code"),
+]
+"""What is told of a component besides its name, in the list and on its own page."""
 
 PAGES = [
     Page(
@@ -37,15 +46,7 @@ PAGES = [
             Table(
                 "Components",
                 "items",
-                [
-                    Column("title", "Component", link="component"),
-                    Column("state", "State", kind="status"),
-                    Column("text", "Doing"),
-                    Column("version", "Version"),
-                    Column("memory", "Memory", kind="bytes"),
-                    Column("since", "Since", kind="time"),
-                    Column("address", "Address", kind="code"),
-                ],
+                [Column("title", "Component", link="component"), *FACTS],
                 empty="No stack was planned.",
             ),
             Text("`openlakes stack` does the same on the command line: status, logs, up, down, reset."),
@@ -58,19 +59,7 @@ PAGES = [
         source="component",
         refresh=5,
         body=[
-            KeyValue(
-                "State",
-                "component",
-                [
-                    Column("title", "Component"),
-                    Column("state", "State", kind="status"),
-                    Column("text", "Doing"),
-                    Column("version", "Version"),
-                    Column("memory", "Memory", kind="bytes"),
-                    Column("since", "Since", kind="time"),
-                    Column("address", "Address", kind="code"),
-                ],
-            ),
+            KeyValue("State", "component", [Column("title", "Component"), *FACTS]),
             Code("The end of its log", "log"),
         ],
     ),
