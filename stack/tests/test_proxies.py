@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openlakes_portal_stack.runner.loopback import ask
-from openlakes_portal_stack.runner.work import base_environment
+from openlakes_portal_stack.runner.work import base_environment, fetching_environment
 
 
 @pytest.fixture
@@ -52,8 +52,14 @@ def _raise_reason(address: str) -> None:
 
 
 def test_programs_are_told_to_leave_this_machine_out(proxy: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    told = base_environment(Path("/home/nobody"))
-    assert told["http_proxy"].startswith("http://127.0.0.1:")
-    assert told["no_proxy"] == told["NO_PROXY"] == "127.0.0.1,localhost,::1"
+    home = Path("/home/nobody")
+    for told in (base_environment(home), fetching_environment(home)):
+        assert told["no_proxy"] == told["NO_PROXY"] == "127.0.0.1,localhost,::1"
     monkeypatch.setenv("NO_PROXY", ".corp.example")
-    assert base_environment(Path("/home/nobody"))["no_proxy"] == ".corp.example,127.0.0.1,localhost,::1"
+    assert fetching_environment(home)["no_proxy"] == ".corp.example,127.0.0.1,localhost,::1"
+
+
+def test_a_proxy_may_hold_credentials_so_only_what_fetches_knows_it(proxy: list[bytes]) -> None:
+    home = Path("/home/nobody")
+    assert "http_proxy" not in base_environment(home)
+    assert fetching_environment(home)["http_proxy"].startswith("http://127.0.0.1:")

@@ -147,7 +147,8 @@ def test_two_people_in_two_browsers_each_are_themselves(launched: Browser, house
 def test_who_may_not_open_an_app_is_told_and_can_ask(launched: Browser, house: House) -> None:
     with chromium.tab(launched, house.address) as tab:
         tab.sign_in("bi-analyst")
-        assert tab.page.get_by_role("navigation", name="Main").get_by_role("link", name="Board").count() == 0
+        navigation = tab.page.get_by_role("navigation", name="Main")
+        assert navigation.get_by_role("link", name="Board", exact=True).count() == 0
         tab.go("/app/board")
         expect(tab.page.get_by_role("heading", name="Board: not yet for you")).to_be_visible()
         expect(tab.page.get_by_text("core:app-board:open", exact=True)).to_be_visible()

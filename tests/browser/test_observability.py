@@ -39,8 +39,10 @@ def test_alerts_and_targets_have_a_page_and_a_card_on_home(
     launched: Browser, watched_portal: Watched, width: int, theme: str
 ) -> None:
     name = f"Seen{width}{theme}"
-    watched_portal.server.alert(name, "vector(1)")
-    with chromium.tab(launched, watched_portal.address, width, theme) as tab:
+    with (
+        watched_portal.server.alerting(name, "vector(1)", "critical"),
+        chromium.tab(launched, watched_portal.address, width, theme) as tab,
+    ):
         tab.sign_in("data-engineer")
         expect(tab.page.get_by_role("link", name=name)).to_be_visible()
         picture(tab.page, f"home-{width}-{theme}")

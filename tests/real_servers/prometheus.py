@@ -27,17 +27,25 @@ class PrometheusServer:
     settings: Mapping[str, Any]
     server: Raised
 
-    def watch(self, job: str, target: str) -> None:
-        """Scrape one more."""
-        self._change(
-            "prometheus.json",
-            lambda told: told["scrape_configs"].append({"job_name": job, "static_configs": [{"targets": [target]}]}),
-        )
+    @contextmanager
+    def watching(self, job: str, target: str) -> Iterator[None]:
+        """One more target meanwhile: others look at the same servers afterwards."""
+        scraped = {"job_name": job, "static_configs": [{"targets": [target]}]}
+        self._change("prometheus.json", lambda told: told["scrape_configs"].append(scraped))
+        try:
+            yield
+        finally:
+            self._change("prometheus.json", lambda told: told["scrape_configs"].remove(scraped))
 
-    def alert(self, name: str, expression: str) -> None:
-        """One more alert, at once."""
-        rule = {"alert": name, "expr": expression, "labels": {"severity": "warning"}, "annotations": {"summary": name}}
+    @contextmanager
+    def alerting(self, name: str, expression: str, severity: str = "warning") -> Iterator[None]:
+        """One more alert meanwhile. Others look at the same servers afterwards, so its rule is taken away again."""
+        rule = {"alert": name, "expr": expression, "labels": {"severity": severity}, "annotations": {"summary": name}}
         self._change("rules.json", lambda told: told["groups"][0]["rules"].append(rule))
+        try:
+            yield
+        finally:
+            self._change("rules.json", lambda told: told["groups"][0]["rules"].remove(rule))
 
     def silence(self, name: str, comment: str) -> None:
         """Keep an alert from people."""

@@ -164,3 +164,24 @@ def test_settings_that_contradict_themselves_are_refused_in_words() -> None:
         found = check_plugin(candidate, {"prometheus": {"address": address, **server}})
         assert words in str(found[0]), found
     assert [f for f in check_plugin(candidate, {"prometheus": {"address": address}}) if f.level == "failure"] == []
+
+
+async def test_home_names_each_alert_once_and_says_how_many_there_are(
+    portal: PortalUnderTest, upstream: Upstreams
+) -> None:
+    answers(
+        upstream,
+        rules=[
+            *(rule_alert("Unhealthy", severity="warning", component=str(number)) for number in range(7)),
+            rule_alert("Down", severity="critical"),
+            rule_alert("Later", "pending", severity="critical"),
+        ],
+        received=[],
+        silences=[],
+    )
+    home = await ask(portal, "summary")
+    assert [(u["name"], u["state"], u["alerts"]) for u in home["urgent"]] == [
+        ("Down", "firing", 1),
+        ("Unhealthy", "firing", 7),
+        ("Later", "pending", 1),
+    ]

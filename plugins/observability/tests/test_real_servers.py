@@ -53,30 +53,29 @@ def test_the_portal_is_scraped_and_both_servers_say_their_versions(watched_porta
 
 def test_a_target_that_is_down_is_named_in_health_with_its_cause(watched_portal: Any) -> None:
     until(lambda: component(watched_portal, "targets")["state"] == "healthy")
-    watched_portal.server.watch("gone", "127.0.0.1:9")
-    found = until(lambda: (t := ask(watched_portal, f"{API}/targets"))["down"] == 1 and t)
-    first = found["items"][0]
-    assert (first["job"], first["instance"], first["state"]) == ("gone", "127.0.0.1:9", "down")
-    assert "connection refused" in first["error"]
-    degraded = until(lambda: (c := component(watched_portal, "targets"))["state"] == "degraded" and c)
-    assert degraded["cause"].startswith("1 of 4 targets is down. gone at 127.0.0.1:9: ")
+    with watched_portal.server.watching("gone", "127.0.0.1:9"):
+        found = until(lambda: (t := ask(watched_portal, f"{API}/targets"))["down"] == 1 and t)
+        first = found["items"][0]
+        assert (first["job"], first["instance"], first["state"]) == ("gone", "127.0.0.1:9", "down")
+        assert "connection refused" in first["error"]
+        degraded = until(lambda: (c := component(watched_portal, "targets"))["state"] == "degraded" and c)
+        assert degraded["cause"] == "1 of 4 targets is down. gone at 127.0.0.1:9."
 
 
 def test_an_alert_fires_and_is_silenced_in_alertmanager(watched_portal: Any) -> None:
-    watched_portal.server.alert("Always", "vector(1)")
-
     def of_name(name: str) -> dict[str, Any] | None:
         items = ask(watched_portal, f"{API}/alerts")["items"]
         return next((item for item in items if item["name"] == name), None)
 
-    fires = until(lambda: (a := of_name("Always")) and a["state"] == "firing" and a)
-    assert (fires["severity"], fires["summary"]) == ("warning", "Always")
-    watched_portal.server.silence("Always", "it is a test")
-    silenced = until(lambda: (a := of_name("Always")) and a["state"] == "silenced" and a)
-    assert silenced["silence"] == "it is a test"
-    kept = ask(watched_portal, f"{API}/silences")["items"]
-    assert [(s["matchers"], s["created_by"]) for s in kept] == [('alertname="Always"', "a test")]
-    assert ask(watched_portal, f"{API}/summary")["silenced"] == 1
+    with watched_portal.server.alerting("Always", "vector(1)"):
+        fires = until(lambda: (a := of_name("Always")) and a["state"] == "firing" and a)
+        assert (fires["severity"], fires["summary"]) == ("warning", "Always")
+        watched_portal.server.silence("Always", "it is a test")
+        silenced = until(lambda: (a := of_name("Always")) and a["state"] == "silenced" and a)
+        assert silenced["silence"] == "it is a test"
+        kept = ask(watched_portal, f"{API}/silences")["items"]
+        assert [(s["matchers"], s["created_by"]) for s in kept] == [('alertname="Always"', "a test")]
+        assert ask(watched_portal, f"{API}/summary")["silenced"] == 1
 
 
 def test_an_admin_opens_prometheus_through_the_gateway_and_others_do_not(watched_portal: Any) -> None:

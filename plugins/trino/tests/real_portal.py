@@ -19,7 +19,7 @@ async def portal_of(server: Any, folder: Path, **settings: Any) -> AsyncIterator
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "issuer-es256.pem").write_bytes(server.key.as_pem(private=True))
-    trino = {"address": server.url, "verify": str(server.certificate), "audience": "trino"}
+    trino = {"address": server.url, "verify": str(server.certificate), "audience": "trino", "web_page": True}
     site = {
         "server": {"public_url": server.issuer, "data_dir": str(data)},
         "plugins": {"trino": {"trino": trino, **settings}},

@@ -17,9 +17,11 @@ from openlakes_portal_observability.findings import (
     AlertView,
     SilenceView,
     TargetView,
+    UrgentView,
     alert_views,
     silence_views,
     target_views,
+    urgent_views,
 )
 from openlakes_portal_observability.settings import Settings
 
@@ -61,7 +63,7 @@ class Summary(BaseModel):
     silenced: int | None
     targets_down: int | None
     targets: int | None
-    urgent: list[AlertView] = Field(description="At most five, firing ones first")
+    urgent: list[UrgentView] = Field(description="At most five names, firing ones first")
     note: str
 
 
@@ -148,7 +150,7 @@ class Board:
             silenced=known.silenced if known else None,
             targets_down=scraped.down if scraped else None,
             targets=scraped.total if scraped else None,
-            urgent=[alert for alert in known.items if alert.state in ("firing", "pending")][:5] if known else [],
+            urgent=urgent_views(known.items)[:5] if known else [],
             note=" ".join(dict.fromkeys(note for note in notes if note)),
         )
 

@@ -45,6 +45,16 @@ class AlertView(BaseModel):
     silence: str = Field(description="Comment of the silence that keeps it from people; empty where none does")
 
 
+class UrgentView(BaseModel):
+    """All alerts of one name that are on, for Home: one cause rarely raises only one."""
+
+    name: str
+    state: AlertState
+    summary: str = Field(description="Of the most urgent one")
+    since: str | None = Field(description="When the first of them began")
+    alerts: int
+
+
 class SilenceView(BaseModel):
     """A silence as it is shown."""
 
@@ -88,6 +98,24 @@ def alert_views(
     ]
     views += [_view(one.labels, one.annotations, one.starts_at, "firing", one, comments) for one in unmatched.left()]
     return sorted(views, key=_urgency)
+
+
+def urgent_views(alerts: Sequence[AlertView]) -> list[UrgentView]:
+    """By name, of what fires or is pending; `alerts` come most urgent first, and so do the names."""
+    by_name: dict[str, list[AlertView]] = {}
+    for alert in alerts:
+        if alert.state in ("firing", "pending"):
+            by_name.setdefault(alert.name, []).append(alert)
+    return [
+        UrgentView(
+            name=name,
+            state=named[0].state,
+            summary=named[0].summary,
+            since=min((alert.since for alert in named if alert.since), default=None),
+            alerts=len(named),
+        )
+        for name, named in by_name.items()
+    ]
 
 
 class _Unmatched:

@@ -111,6 +111,7 @@ def pages() -> list[Page | SlotContent]:
                     columns=[
                         Column("state", "State", kind="status"),
                         Column("name", "Alert", link="alerts"),
+                        Column("alerts", "Alerts", kind="number"),
                         Column("since", "Since", kind="time"),
                     ],
                     empty="No alert is on.",
