@@ -82,10 +82,11 @@ def here(house: PortalUnderTest) -> list[str]:
     contributions = house.app.portal.registry.contributions
     installed, apps = {c.id for c in contributions}, {f"/app/{app.id}" for c in contributions for app in c.apps}
     lines = TABLE.read_text().splitlines()[1:]
-    return [line for line in lines if _is_here(*line.split()[1:], installed, apps)]
+    return [line for line in lines if _is_here(line, installed, apps)]
 
 
-def _is_here(kind: str, name: str, installed: set[str], apps: set[str]) -> bool:
+def _is_here(line: str, installed: set[str], apps: set[str]) -> bool:
+    _, kind, name = line.split()
     if kind == "OPEN":
         return name in apps
     if kind == "RUN":

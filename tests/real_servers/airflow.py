@@ -39,7 +39,11 @@ from airflow.sdk import Param, dag, task
     schedule=timedelta(days=1),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    params={"lines": Param(3, type="integer", minimum=1), "fail": Param(False, type="boolean")},
+    params={
+        "lines": Param(3, type="integer", minimum=1),
+        "wide": Param(0, type="integer", description="Lines of a thousand characters that follow, without a pause"),
+        "fail": Param(False, type="boolean"),
+    },
     tags=["openlakes"],
 )
 def lines():
@@ -48,6 +52,8 @@ def lines():
         for number in range(params["lines"]):
             print(f"line {number} of {params['lines']}")
             time.sleep(0.5)
+        for number in range(params["wide"]):
+            print(f"wide {number} {'.' * 1000}")
         if params["fail"]:
             raise ValueError("made to fail")
 

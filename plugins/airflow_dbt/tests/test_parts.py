@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from openlakes_portal_airflow_dbt.logs import MAX_TEXT, lines_of
+from openlakes_portal_airflow_dbt.logs import MAX_TEXT, Tail, lines_of, lines_of_ndjson
 from openlakes_portal_airflow_dbt.settings import Settings
 from openlakes_portal_airflow_dbt.upstream.levels import ROLES, Level, configured, level_of
 
@@ -56,6 +56,29 @@ def test_a_log_reads_as_its_program_wrote_it() -> None:
         (None, "and another"),
     ]
     assert lines_of(REAL)[1].at == "2026-11-26T03:04:29Z"
+    assert lines_of_ndjson([json.dumps(entry).encode() for entry in REAL]) == lines_of(REAL)
+    assert [line.text for line in lines_of_ndjson([b"no json", b"\xff\xfe", b"5"])] == ["no json", "\ufffd\ufffd", "5"]
+
+
+@pytest.mark.parametrize("step", [1, 7, 64, 10_000])
+def test_the_end_of_a_long_log_is_kept_and_what_comes_before_it_counted(step: int) -> None:
+    whole = b"".join(b"line %d\n" % number for number in range(1000)) + b"not ended"
+    tail = Tail(100)
+    for start in range(0, len(whole), step):
+        tail.add(whole[start : start + step])
+    kept = tail.lines()
+    assert kept == whole.splitlines()[-len(kept) :]
+    assert tail.dropped == 1001 - len(kept)
+    assert 80 <= sum(map(len, kept)) <= 100
+
+
+def test_a_line_that_never_ends_takes_no_more_room_than_the_others() -> None:
+    tail = Tail(100)
+    for _ in range(1000):
+        tail.add(b"x" * 64)
+    assert tail.lines() == [b"x" * 100]
+    tail.add(b"\nthe last\n")
+    assert tail.lines() == [b"the last"]
 
 
 @pytest.mark.parametrize(

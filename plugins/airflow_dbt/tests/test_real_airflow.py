@@ -120,7 +120,7 @@ def test_a_run_is_started_followed_and_recorded_as_the_person(engineer: Person, 
     dags = engineer.get(f"{API}dags?search=INE")["items"]
     assert [dag["id"] for dag in dags] == ["lines"], "Airflow searches without regard to case"
     assert engineer.get(f"{API}dags?search=nothing-like-it") == {"items": [], "next_cursor": None, "total": 0}
-    assert engineer.get(f"{API}dags/lines")["conf"] == {"lines": 3, "fail": False}
+    assert engineer.get(f"{API}dags/lines")["conf"] == {"lines": 3, "wide": 0, "fail": False}
     engineer.do("resume-dag", dag="lines")
     assert engineer.get(f"{API}dags/lines")["paused"] is False
     started = engineer.do("start-run", dag="lines", conf=json.dumps({"lines": 5}), note="to see it")
@@ -168,6 +168,19 @@ def test_a_log_goes_on_where_the_answer_before_ended(engineer: Person) -> None:
         time.sleep(0.4)
     assert tokens >= 2, "it was read while it grew"
     assert [line for line in seen if line.startswith("line ")] == [f"line {n} of 8" for n in range(8)]
+
+
+def test_of_a_log_that_is_too_long_the_end_is_shown(engineer: Person) -> None:
+    engineer.do("resume-dag", dag="lines")
+    run = engineer.do("start-run", dag="lines", conf=json.dumps({"lines": 1, "wide": 4000}))["output"]["run"]
+    assert finished(engineer, run)["state"] == "success"
+    piece = piece_of(engineer, run)
+    wide = [line["text"].split()[1] for line in piece["lines"] if line["text"].startswith("wide ")]
+    assert (wide[-1], piece["token"]) == ("3999", None)
+    assert wide == [str(number) for number in range(4000 - len(wide), 4000)], "each, in their order"
+    assert 1000 < len(wide) < 2500, "about two mebibytes"
+    before = 4000 - len(wide)
+    assert before < piece["dropped"] < before + 50, "those before them, and the few lines of Airflow's own"
 
 
 def test_a_run_that_fails_says_why_in_its_log(engineer: Person) -> None:

@@ -167,9 +167,14 @@ async def test_a_name_is_one_segment_of_airflows_path(portal: PortalUnderTest, a
         answer = await engineer.get(f"{API}dags/{name}")
         assert answer.status_code in (400, 404), name
     assert all(request.path.count("/") <= 5 for request in of_people(airflow))
-    asked = await engineer.post("/api/actions/airflow_dbt.pause-dag", json={"dag": "../connections?x#y"})
+    asked = await engineer.post("/api/actions/airflow_dbt.pause-dag", json={"dag": "connections?x#y"})
     assert asked.status_code == 404
-    assert of_people(airflow)[-1].path == "/api/v2/dags/..%2Fconnections%3Fx%23y/details"
+    assert of_people(airflow)[-1].path == "/api/v2/dags/connections%3Fx%23y/details"
+    before = len(of_people(airflow))
+    for name in ("../connections", "a/dagRuns", "a\\b"):
+        asked = await engineer.post("/api/actions/airflow_dbt.pause-dag", json={"dag": name})
+        assert asked.status_code == 404, name
+    assert len(of_people(airflow)) == before, "servers decode a slash before they route, so none is sent"
 
 
 async def test_without_an_address_it_is_said_and_nothing_else_is_there(tmp_path: Path) -> None:

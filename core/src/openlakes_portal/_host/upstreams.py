@@ -19,6 +19,7 @@ from openlakes_portal.spi import (
     NotFound,
     Principal,
     Upstream,
+    UpstreamAnswerTooLarge,
     UpstreamAuthFailed,
     UpstreamCredential,
     UpstreamError,
@@ -121,6 +122,7 @@ class HttpUpstreamClient:
         json: Any = None,
         on_behalf_of: Principal | None = None,
         raise_for_status: bool = True,
+        max_body: int | None = None,
     ) -> UpstreamResponse:
         """Any call, with the raw answer."""
         import httpx
@@ -136,7 +138,7 @@ class HttpUpstreamClient:
                     )
                     response = await self._pool().send(request, stream=True)
                     try:
-                        body = await self._read(response)
+                        body = await self._read(response, max_body or self._upstream.max_body)
                     finally:
                         await response.aclose()
             except (httpx.TransportError, TimeoutError, OSError) as error:
@@ -188,7 +190,11 @@ class HttpUpstreamClient:
                 else:
                     self._breaker.succeeded()
                 if response.status_code >= 400:
-                    answer = UpstreamResponse(response.status_code, dict(response.headers), await self._read(response))
+                    answer = UpstreamResponse(
+                        response.status_code,
+                        dict(response.headers),
+                        await self._read(response, self._upstream.max_body),
+                    )
                     self._raise_for_status(answer)
                 yield response.aiter_bytes()
         except httpx.TransportError as error:
@@ -259,13 +265,13 @@ class HttpUpstreamClient:
                     )
         return sent
 
-    async def _read(self, response: "httpx.Response") -> bytes:
+    async def _read(self, response: "httpx.Response", most: int) -> bytes:
         parts, size = [], 0
         async for part in response.aiter_bytes():
             size += len(part)
-            if size > self._upstream.max_body:
-                raise UpstreamError(
-                    f"{self._upstream.name} answered with more than {self._upstream.max_body} bytes.",
+            if size > most:
+                raise UpstreamAnswerTooLarge(
+                    f"{self._upstream.name} answered with more than {most} bytes.",
                     upstream=self._upstream.name,
                     upstream_status=response.status_code,
                 )

@@ -129,6 +129,10 @@ class UpstreamError(PortalError):
         self.upstream_status = upstream_status
 
 
+class UpstreamAnswerTooLarge(UpstreamError):
+    """An upstream's answer is over the limit of bytes; the rest of it was not read."""
+
+
 class UpstreamUnavailable(UpstreamError):
     """An upstream cannot be reached: refused, reset, timed out, name not found, circuit open."""
 

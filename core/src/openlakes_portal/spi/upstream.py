@@ -107,8 +107,10 @@ class UpstreamClient(Protocol):
         json: Any = None,
         on_behalf_of: Principal | None = None,
         raise_for_status: bool = True,
+        max_body: int | None = None,
     ) -> UpstreamResponse:
-        """Any call, with the raw answer."""
+        """Any call, with the raw answer. `max_body` in bytes holds for this call instead of the upstream's own; raises
+        `UpstreamAnswerTooLarge` for more."""
 
     def stream(
         self,

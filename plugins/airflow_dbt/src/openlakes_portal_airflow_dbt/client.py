@@ -1,5 +1,6 @@
 """Airflow over HTTP (REST API v2), as the person who asks."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -7,7 +8,14 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from openlakes_portal.spi import Context, NotFound, Principal, UpstreamResponse
+from openlakes_portal.spi import (
+    Context,
+    NotFound,
+    Principal,
+    UpstreamAnswerTooLarge,
+    UpstreamResponse,
+    UpstreamUnavailable,
+)
 from openlakes_portal_airflow_dbt import errors
 from openlakes_portal_airflow_dbt.answers import (
     Dag,
@@ -20,12 +28,19 @@ from openlakes_portal_airflow_dbt.answers import (
     TaskInstanceCollection,
     Version,
 )
+from openlakes_portal_airflow_dbt.logs import Tail, lines_of, lines_of_ndjson
 from openlakes_portal_airflow_dbt.settings import Settings
+from openlakes_portal_airflow_dbt.views import LogPage
 
 A = TypeVar("A", bound=BaseModel)
 API = "/api/v2"
 LATEST = 100
 """Runs that are read at once to find the newest of each DAG."""
+WHOLE_LOG = END_OF_LOG = 2 * 1024 * 1024
+"""Bytes of a log that is shown whole, and of the end of one that is longer: more lines than a page keeps."""
+LONGEST = 60.0
+"""Seconds that the end of a log may take to come, which is behind all the rest of it."""
+IN_AIRFLOW = "Open the log in Airflow."
 
 
 class Airflow:
@@ -111,11 +126,36 @@ class Airflow:
         attempt: int,
         map_index: int,
         token: str | None,
-    ) -> Log:
-        """A log from its beginning, or from where `token` ended."""
+    ) -> LogPage:
+        """A log from its beginning, or from where `token` ended. Of one that is too long for that the last lines; how
+        many entries come before them is counted, and nothing is told of what may come after.
+
+        A log is read in a thread: millions of characters would hold everybody else up.
+        """
         wanted = {"map_index": str(map_index), **({"token": token} if token else {})}
         path = f"{_run(dag_id, run_id)}/taskInstances/{_segment(task_id)}/logs/{attempt}"
-        return _read(Log, await self._ask("GET", path, wanted, person=person), f"read the log of {task_id}")
+        try:
+            answer = await self._ask("GET", path, wanted, person=person, max_body=WHOLE_LOG)
+        except UpstreamAnswerTooLarge:
+            skipped, lines = await self._end_of_log(path, wanted, person)
+            return LogPage(lines=await asyncio.to_thread(lines_of_ndjson, lines), token=None, dropped=skipped)
+        return await asyncio.to_thread(_log_page, answer, f"read the log of {task_id}")
+
+    async def _end_of_log(self, path: str, wanted: Mapping[str, str], person: Principal) -> tuple[int, list[bytes]]:
+        ndjson = {"accept": "application/x-ndjson"}
+        call = self._context.upstream(errors.NAME).stream(
+            "GET", path, params=wanted, headers=ndjson, on_behalf_of=person
+        )
+        tail = Tail(END_OF_LOG)
+        try:
+            async with asyncio.timeout(LONGEST), call as pieces:
+                async for piece in pieces:
+                    tail.add(piece)
+        except TimeoutError as error:
+            raise UpstreamUnavailable(
+                f"{errors.NAME} did not send the log within {LONGEST:g} s.", upstream=errors.NAME, remedy=IN_AIRFLOW
+            ) from error
+        return tail.dropped, tail.lines()
 
     async def trigger(
         self,
@@ -144,11 +184,12 @@ class Airflow:
         *,
         body: Mapping[str, Any] | None = None,
         person: Principal | None = None,
+        max_body: int | None = None,
     ) -> UpstreamResponse:
         if self._context.settings.address is None:
             raise NotFound("No Airflow is configured.", remedy="Set plugins.airflow_dbt.address.")
         return await self._context.upstream(errors.NAME).request(
-            method, path, params=params, json=body, on_behalf_of=person, raise_for_status=False
+            method, path, params=params, json=body, on_behalf_of=person, raise_for_status=False, max_body=max_body
         )
 
 
@@ -157,10 +198,16 @@ def _run(dag_id: str, run_id: str) -> str:
 
 
 def _segment(name: str) -> str:
-    """A name as one segment of a path. Raises `NotFound` for what cannot be one: nothing in Airflow is called so."""
-    if not name or name in (".", "..", "~"):
+    """A name as one segment of a path. Raises `NotFound` for what cannot be one: nothing in Airflow is called so.
+    Servers decode `%2F` before they route, so a name with a slash would be another address."""
+    if not name or name in (".", "..", "~") or "/" in name or "\\" in name:
         raise NotFound(f"Airflow has nothing that is called {name!r}.")
     return quote(name, safe="")
+
+
+def _log_page(answer: UpstreamResponse, what: str) -> LogPage:
+    found = _read(Log, answer, what)
+    return LogPage(lines=lines_of(found.content), token=found.continuation_token)
 
 
 def _read(kind: type[A], answer: UpstreamResponse, what: str = "") -> A:

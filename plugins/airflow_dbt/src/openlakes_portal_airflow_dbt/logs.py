@@ -4,7 +4,9 @@ A line of Airflow's is an event in words with facts beside it; an exception is a
 outermost first, and becomes the lines that Python would print.
 """
 
-from collections.abc import Iterator
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from openlakes_portal_airflow_dbt.views import LogLine
@@ -31,6 +33,46 @@ MAX_TEXT = 20_000
 def lines_of(content: list[dict[str, Any] | str]) -> list[LogLine]:
     """The lines of a piece of a log, in its order."""
     return [line for entry in _without_sources(content) for line in _lines(entry)]
+
+
+def lines_of_ndjson(entries: Iterable[bytes]) -> list[LogLine]:
+    """The same of a log that came as a JSON value a line (`application/x-ndjson`); what is none is a plain line."""
+    return lines_of([_entry(entry.decode(errors="replace")) for entry in entries])
+
+
+def _entry(text: str) -> dict[str, Any] | str:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, dict) else str(found)
+
+
+class Tail:
+    """The last lines of what comes in pieces: at most `size` bytes of them; `dropped` counts those before."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: deque[bytes] = deque()
+        self._held = 0
+        self._rest = b""
+        self.dropped = 0
+
+    def add(self, piece: bytes) -> None:
+        """The next piece, which may end within a line. Of a line that is longer than all that is kept, only its end
+        is."""
+        *whole, rest = (self._rest + piece).split(b"\n")
+        self._rest = rest[-self._size :]
+        for line in whole:
+            self._kept.append(line[-self._size :])
+            self._held += len(self._kept[-1])
+        while self._held + len(self._rest) > self._size and self._kept:
+            self._held -= len(self._kept.popleft())
+            self.dropped += 1
+
+    def lines(self) -> list[bytes]:
+        """Those that are kept, in their order."""
+        return [line for line in (*self._kept, self._rest) if line.strip()]
 
 
 def _without_sources(content: list[dict[str, Any] | str]) -> Iterator[dict[str, Any] | str]:

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 from openlakes_portal.spi import Context, Request, Route
 from openlakes_portal_airflow_dbt.access import READ
 from openlakes_portal_airflow_dbt.client import Airflow
-from openlakes_portal_airflow_dbt.logs import lines_of
 from openlakes_portal_airflow_dbt.settings import Settings
 from openlakes_portal_airflow_dbt.views import (
     About,
@@ -122,7 +121,7 @@ def _run(airflow: Airflow) -> Callable[[Request], Awaitable[RunView]]:
 
 def _log(airflow: Airflow) -> Callable[[Request, LogQuery], Awaitable[LogPage]]:
     async def log(request: Request, query: LogQuery) -> LogPage:
-        found = await airflow.log(
+        return await airflow.log(
             request.principal,
             request.path("dag"),
             request.path("run"),
@@ -131,7 +130,6 @@ def _log(airflow: Airflow) -> Callable[[Request, LogQuery], Awaitable[LogPage]]:
             map_index=query.map_index,
             token=query.token,
         )
-        return LogPage(lines=lines_of(found.content), token=found.continuation_token)
 
     return log
 

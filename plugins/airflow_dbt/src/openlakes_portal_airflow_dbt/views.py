@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from openlakes_portal_airflow_dbt.answers import Dag, DagDetails, DagRun, TaskInstance
 
@@ -113,6 +113,7 @@ class LogPage(BaseModel):
 
     lines: list[LogLine]
     token: str | None
+    dropped: int = Field(0, description="Entries before these that are left out, because the log is very long")
 
 
 def dag_item(dag: Dag, runs: list[DagRun]) -> DagItem:

@@ -69,6 +69,7 @@ describe("a log", () => {
     const many = withPiece(none, { lines: Array.from({ length: 20_005 }, (_, i) => line(String(i))), token: "t" }, null, false);
     expect([many.lines.length, many.dropped]).toEqual([20_000, 5]);
     expect(withPiece(many, { lines: [line("x")], token: "t" }, "t", false).dropped).toBe(6);
+    expect(withPiece(none, { lines: [line("the end")], token: null, dropped: 70_000 }, null, true)).toMatchObject({ dropped: 70_000, ended: true });
   });
 
   it("has no escape sequences in it", () => {

@@ -43,7 +43,7 @@ export type Task = {
 };
 export type RunDetails = Run & { conf: Record<string, unknown>; tasks: Task[]; tasks_total: number };
 export type LogLine = { at: string | null; level: string | null; text: string };
-export type LogPiece = { lines: LogLine[]; token: string | null };
+export type LogPiece = { lines: LogLine[]; token: string | null; dropped?: number };
 export type Page<T> = { items: T[]; next_cursor: string | null; total: number };
 
 const segment = encodeURIComponent;

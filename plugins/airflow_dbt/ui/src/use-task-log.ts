@@ -5,6 +5,8 @@ import { logRoute, type LogLine, type LogPiece } from "./types";
 
 const EVERY = 1000;
 const AFTER_ERROR = 5000;
+// Of a log that is too long to be followed its end is read again.
+const VERY_LONG = 15_000;
 const MOST = 20_000;
 
 export type Followed = { lines: string[]; dropped: number; ended: boolean; error: ApiError | null };
@@ -20,7 +22,7 @@ export function textOf({ at, level, text }: LogLine): string {
 export function withPiece(before: Followed, piece: LogPiece, asked: string | null, over: boolean): Followed {
   const lines = piece.lines.map(textOf);
   const all = asked === null ? lines : [...before.lines, ...lines];
-  const dropped = Math.max(0, all.length - MOST) + (asked === null ? 0 : before.dropped);
+  const dropped = Math.max(0, all.length - MOST) + (asked === null ? 0 : before.dropped) + (piece.dropped ?? 0);
   return { lines: all.slice(-MOST), dropped, ended: over && piece.token === null, error: null };
 }
 
@@ -37,7 +39,7 @@ export function useTaskLog({ dag, run, task, mapIndex, attempt, over }: Which): 
       try {
         const piece = await api<LogPiece>(`${logRoute(dag, run, task)}?${query}`, { signal: stop.signal });
         setFollowed((before) => withPiece(before, piece, token, wasOver));
-        if (!(wasOver && piece.token === null)) timer = setTimeout(() => void read(piece.token), EVERY);
+        if (!(wasOver && piece.token === null)) timer = setTimeout(() => void read(piece.token), piece.dropped ? VERY_LONG : EVERY);
       } catch (error) {
         if (stop.signal.aborted) return;
         setFollowed((before) => ({ ...before, error: error as ApiError }));

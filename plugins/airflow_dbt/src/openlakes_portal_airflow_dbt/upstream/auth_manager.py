@@ -88,7 +88,11 @@ class PortalAuthManager(BaseAuthManager[PortalUser]):  # type: ignore[misc]
             claims = await self._tokens.verified(token)
         except KeysUnavailable as error:
             log.error("no token can be verified: %s", error)
-            raise HTTPException(503, f"{error}. Start the portal, or correct [openlakes_portal] jwks_url.") from error
+            raise HTTPException(
+                503,
+                "The portal's keys cannot be had: Airflow's log says why. Start the portal, or correct "
+                "[openlakes_portal] jwks_url.",
+            ) from error
         except jwt.InvalidTokenError as error:
             log.warning("a token is refused: %s", error)
             raise
@@ -148,8 +152,9 @@ class PortalAuthManager(BaseAuthManager[PortalUser]):  # type: ignore[misc]
         access_entity: "DagAccessEntity | None" = None,
         details: "DagDetails | None" = None,
     ) -> bool:
-        """Viewers read; users start, stop and pause; to delete a DAG's history takes an operator."""
-        if method == "DELETE" and access_entity is None:
+        """Viewers read; users start, stop and pause; to delete what happened (a DAG, a run, a task's tries) takes an
+        operator."""
+        if method == "DELETE":
             return user.level >= Level.OP
         return user.level >= (Level.VIEWER if method == "GET" else Level.USER)
 
