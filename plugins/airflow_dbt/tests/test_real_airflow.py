@@ -318,13 +318,14 @@ def test_a_person_cannot_pass_for_a_task_nor_a_task_for_a_person(airflow_server:
     assert airflow_server.ask(path, of_airflow("urn:airflow.apache.org:task")).status == 404, "control: a task's own"
 
 
-def test_the_portals_keys_are_fetched_and_kept_with_measure(airflow_server: Any) -> None:
+@pytest.mark.parametrize(("script", "parts"), [("check_keys", 5), ("check_levels", 1)])
+def test_what_runs_within_airflow_does_there_what_it_should(airflow_server: Any, script: str, parts: int) -> None:
     python = Path(airflow_server.command).with_name("python")
-    script = Path(__file__).with_name("in_airflow") / "check_keys.py"
+    file = Path(__file__).with_name("in_airflow") / f"{script}.py"
     environment = {"PYTHONPATH": airflow_server.upstream, "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([python, script], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([python, file], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(": ok") == 5, done.stdout
+    assert done.stdout.count(": ok") == parts, done.stdout
 
 
 def test_nobody_gets_a_token_that_outlives_the_portals(airflow_server: Any) -> None:
