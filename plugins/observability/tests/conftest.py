@@ -100,13 +100,19 @@ def answers(
 
 
 @pytest.fixture
+def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's answer is kept for no time: tests change it and look at once."""
+    monkeypatch.setattr("openlakes_portal_observability.shared.SECONDS", 0.0)
+
+
+@pytest.fixture
 def portal_plugins() -> list[Any]:
     """This plugin and no other."""
     return [candidate_for("observability", plugin)]
 
 
 @pytest.fixture
-def portal_settings(upstream: Upstreams) -> dict[str, Any]:
+def portal_settings(upstream: Upstreams, asked_each_time: None) -> dict[str, Any]:
     """Both servers are the fakes."""
     servers = {name: {"address": upstream(name).address, "timeout": 2} for name in ("prometheus", "alertmanager")}
     return {"plugins": {"observability": servers}}

@@ -24,6 +24,7 @@ from openlakes_portal_observability.findings import (
     urgent_views,
 )
 from openlakes_portal_observability.settings import Settings
+from openlakes_portal_observability.shared import Shared
 
 T = TypeVar("T")
 NONE_CONFIGURED = "Neither Prometheus nor Alertmanager is configured."
@@ -68,15 +69,29 @@ class Summary(BaseModel):
 
 
 class Board:
-    """Targets, alerts and silences of one portal's two servers."""
+    """Targets, alerts and silences of one portal's two servers, as they were at most two seconds ago."""
 
     def __init__(self, context: Context[Settings]) -> None:
         self._settings = context.settings
         self.prometheus = Prometheus(context)
         self.alertmanager = Alertmanager(context)
+        self._targets = Shared(self._ask_targets)
+        self._alerts = Shared(self._ask_alerts)
+        self._silences = Shared(self._ask_silences)
 
     async def targets(self) -> Targets:
         """What Prometheus scrapes. Raises what its client raises, and `InvalidInput` where there is none."""
+        return await self._targets.get()
+
+    async def alerts(self) -> Alerts:
+        """What both know of alerts. Raises where neither can say."""
+        return await self._alerts.get()
+
+    async def silences(self) -> Silences:
+        """Silences of Alertmanager; none where there is none."""
+        return await self._silences.get()
+
+    async def _ask_targets(self) -> Targets:
         if "prometheus" not in self._settings.servers:
             raise InvalidInput("No Prometheus is configured.", remedy=REMEDY)
         found = await self.prometheus.targets()
@@ -92,8 +107,7 @@ class Board:
             note=" ".join(notes),
         )
 
-    async def alerts(self) -> Alerts:
-        """What both know of alerts. Raises where neither can say."""
+    async def _ask_alerts(self) -> Alerts:
         servers = self._settings.servers
         if not servers:
             raise InvalidInput(NONE_CONFIGURED, remedy=REMEDY)
@@ -133,8 +147,7 @@ class Board:
             missing.append(f"The first {MOST_ROWS:,} of {len(views):,} alerts are shown, the most urgent first.")
         return Alerts(items=views[:MOST_ROWS], note=" ".join(missing), **counts)
 
-    async def silences(self) -> Silences:
-        """Silences of Alertmanager; none where there is none."""
+    async def _ask_silences(self) -> Silences:
         if "alertmanager" not in self._settings.servers:
             return Silences(items=[])
         return Silences(items=silence_views(await self.alertmanager.silences())[:MOST_ROWS])
