@@ -21,7 +21,7 @@ async def test_a_hundred_pages_ask_once_and_once_more_two_seconds_later() -> Non
     moment = 101.9
     assert await shared.get() == 1
     moment = 102.0
-    assert await asyncio.gather(shared.get(), shared.get()) == [2, 2]
+    assert await asyncio.gather(*(shared.get() for _ in range(2))) == [2, 2]
 
 
 async def test_who_gives_up_takes_nothing_from_the_others_and_a_failure_is_asked_again_later() -> None:
