@@ -9,8 +9,10 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 import served
+from browser import chromium
 from openlakes_portal_stack.components import all_components
 from openlakes_portal_stack.runner.stack import Stack
 from real_servers import child
@@ -132,6 +134,30 @@ def test_the_dag_of_the_demo_has_compared_the_tables(demo: Demo) -> None:
         return any(run["state"] == "success" for run in dag["runs"])
 
     wait_for(has_succeeded, 180)
+
+
+@pytest.mark.parametrize(("width", "theme"), chromium.SIZES)
+def test_its_home_and_the_pages_of_the_stack_are_fit_to_be_seen(demo: Demo, width: int, theme: str) -> None:
+    with chromium.browser() as launched, chromium.tab(launched, f"http://{demo.host}", width, theme) as tab:
+        tab.sign_in("data-engineer")
+        expect(tab.page.get_by_role("region", name="Alerts")).to_contain_text("Targets down")
+        tab.look("demo-home", width, theme)
+        tab.go("/x/stack/components")
+        table = tab.page.get_by_role("region", name="Components, table")
+        expect(table.get_by_role("link")).to_have_count(len(running_components(demo)))
+        expect(table.locator("[data-state=healthy]").first).to_be_visible()
+        tab.look("demo-stack", width, theme)
+        table.get_by_role("link", name="Trino").click()
+        expect(tab.page.get_by_text("SERVER STARTED")).to_be_visible()
+        tab.look("demo-component", width, theme)
+        tab.go("/operate/health")
+        tab.look("demo-health", width, theme)
+        tab.check_faults()
+
+
+def running_components(demo: Demo) -> list[str]:
+    """Ids of what the stack runs."""
+    return [one.id for one in Stack(demo.data / "stack", all_components()).status(with_memory=False)]
 
 
 def test_the_dashboard_of_the_demo_is_there(demo: Demo) -> None:

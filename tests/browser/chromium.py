@@ -22,8 +22,16 @@ FLAGS = [
 AXE = Path(__file__).parent.parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
+SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+"""Widths in pixels and themes in which each page is looked at."""
 STILL = """() => document.getAnimations().every(
   (a) => a.playState !== "running" || a.effect.getTiming().iterations === Infinity)"""
+
+
+def picture(page: Page, name: str) -> None:
+    """For people to look at: a file in the folder that OPENLAKES_PICTURES names, if any."""
+    if folder := os.environ.get("OPENLAKES_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 @contextmanager
@@ -76,6 +84,12 @@ class Tab:
         assert left == [], left
         self.faults.clear()
         self.expected.clear()
+
+    def look(self, name: str, width: int, theme: str) -> None:
+        """A page is no wider than the window, axe finds nothing, and it is pictured."""
+        assert self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        self.check_axe()
+        picture(self.page, f"{name}-{width}-{theme}")
 
     def check_axe(self) -> None:
         """axe finds nothing, once what comes and goes has done so: half faded text has no contrast."""

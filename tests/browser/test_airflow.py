@@ -1,21 +1,17 @@
 """Airflow in Chromium: one sign-in opens its own pages and ours, as who is there; what is done bears their name."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Response, expect
 
 from browser import chromium
-from browser.chromium import Tab
+from browser.chromium import SIZES, Tab, picture
 from real_servers import airflow
 from real_servers.airflow import AirflowServer
 
 pytestmark = pytest.mark.browser
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 SLOW = 60_000
 RUN_URL = re.compile(r"/x/airflow_dbt/run\?dag=lines&run=manual")
 
@@ -24,11 +20,6 @@ RUN_URL = re.compile(r"/x/airflow_dbt/run\?dag=lines&run=manual")
 def launched() -> Iterator[Browser]:
     with chromium.browser() as running:
         yield running
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
 
 
 def refusals(page: Page) -> list[str]:

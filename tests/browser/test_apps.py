@@ -2,7 +2,6 @@
 a page of one app does reaches another app or the portal."""
 
 import json
-import os
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -10,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 import served
 from browser import chromium
+from browser.chromium import SIZES, picture
 from real_servers import child
 
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
 
 class House:
@@ -83,11 +81,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def launched() -> Iterator[Browser]:
     with chromium.browser() as running:
         yield running
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 @pytest.mark.parametrize(("width", "theme"), SIZES)

@@ -17,8 +17,6 @@ from real_servers import child
 
 pytestmark = pytest.mark.browser
 
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
-
 
 class Lite:
     """A demo without the real components, with statements every second."""
@@ -119,8 +117,7 @@ def test_it_is_clean_at_every_size_and_theme(width: int, theme: str, lite: Lite,
             opened.check_axe()
             wider = opened.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wider <= 0, f"{path} is {wider} px wider than the screen"
-            if PICTURES:
-                opened.page.screenshot(path=Path(PICTURES) / f"audit-{name}-{theme}-{width}.png")
+            chromium.picture(opened.page, f"audit-{name}-{width}-{theme}")
         opened.check_faults()
 
 
@@ -138,6 +135,5 @@ def test_a_log_that_was_changed_says_so(lite: Lite, launched: Browser) -> None:
         state = opened.page.get_by_role("region", name="How the log stands")
         expect(state).to_contain_text("Does not hold", timeout=20_000)
         opened.check_axe()
-        if PICTURES:
-            opened.page.screenshot(path=Path(PICTURES) / "audit-broken-light-1440.png")
+        chromium.picture(opened.page, "audit-broken-1440-light")
         opened.check_faults()

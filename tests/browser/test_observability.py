@@ -1,18 +1,15 @@
 """Alerts and targets of the real Prometheus in Chromium, and its own web page in the console for an admin."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from browser import chromium
+from browser.chromium import SIZES, picture
 from watched import Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +24,6 @@ def patience() -> Iterator[None]:
     expect.set_options(timeout=40_000)
     yield
     expect.set_options(timeout=5_000)
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 @pytest.mark.parametrize(("width", "theme"), SIZES)

@@ -1,22 +1,19 @@
 """Superset in Chromium: signed in once, its own pages in the console as who is there, each with their own rights; a
 query's way from the workbench into SQL Lab; its sign-out is the portal's; in host mode and in path mode."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, expect
 
 from browser import chromium
-from browser.chromium import Tab
+from browser.chromium import SIZES, Tab, picture
 from real_servers import superset
 from real_servers.superset import SupersetServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 SLOW = 60_000
 """Milliseconds that Superset may take for a page on a busy machine."""
 ITS_OWN = r"^error: Response$|superset\.openlakes|/apps/superset|scarf|postMessage"
@@ -36,11 +33,6 @@ def path_mode(superset_server: SupersetServer) -> Iterator[SupersetServer]:
         superset.in_path_mode(superset_server, Path(folder)) as server,
     ):
         yield server
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 def inside(tab: Tab) -> FrameLocator:

@@ -2,7 +2,6 @@
 the console as who is signed in."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,12 +14,11 @@ from playwright.sync_api import Browser, Page, expect
 
 import served
 from browser import chromium
+from browser.chromium import SIZES, picture
 from openlakes_portal_stack.runner.component import LeftOut
 from real_servers import child, raised, trino
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 BIG = "SELECT count(*) FROM tpch.sf10.lineitem a CROSS JOIN tpch.sf10.lineitem b WHERE a.orderkey + b.orderkey = -1"
 
 
@@ -83,11 +81,6 @@ def patience() -> Iterator[None]:
     expect.set_options(timeout=30_000)
     yield
     expect.set_options(timeout=5_000)
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 def fits(page: Page) -> None:

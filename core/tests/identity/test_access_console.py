@@ -2,26 +2,23 @@
 roles, bindings, service accounts and tokens are made, seen to count, and ended."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, expect
 
 import served
 from browser import chromium
+from browser.chromium import SIZES, picture
 from real_servers import child
 
 from .oidc_provider import NodeProvider
 from .portal import oidc_settings
 
 pytestmark = pytest.mark.browser
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
 SOON = 10_000
 
 
@@ -60,11 +57,6 @@ def signed_in(
         tab.page.press("[name=password]", "Enter")
         expect(tab.page.locator("#main h1")).to_be_visible()
         yield tab
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 def choose(dialog: Locator, label: str, text: str) -> None:

@@ -1,12 +1,10 @@
 """Signing in and out in Chromium, at a real provider's own page: what a person sees, and what they are told."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +12,13 @@ from playwright.sync_api import Browser, Page, expect
 
 import served
 from browser import chromium
+from browser.chromium import SIZES, picture
 from real_servers import child
 
 from .oidc_provider import NodeProvider
 from .portal import oidc_settings
 
 pytestmark = pytest.mark.browser
-SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
-PICTURES = os.environ.get("OPENLAKES_PICTURES")
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +49,6 @@ def fill_in(page: Page, username: str) -> None:
     page.fill("[name=username]", username)
     page.fill("[name=password]", f"{username}-pw")
     page.press("[name=password]", "Enter")
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 @pytest.mark.parametrize(("width", "theme"), SIZES)

@@ -20,6 +20,7 @@ export { Chart, type ChartKind, type ChartPoint } from "./chart";
 export { Splitter } from "./splitter";
 export { SchemaForm } from "./form";
 export { ActionDialog, ActionForm, type ActionInfo } from "./actions";
+export { CodeBlock } from "./code-block";
 export { Markdown } from "./markdown";
 export { LogLines, LogView } from "./log";
 export { plainLine } from "./log-lines";

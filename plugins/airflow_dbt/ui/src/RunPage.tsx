@@ -1,5 +1,5 @@
 // One run: how it stands, its tasks, and the log of the one that is looked at.
-import { EmptyState, Icon, Link, Loaded, Panel, Table, Time, useApi, useNow, useSearchParams, type TableColumn } from "@openlakes/ui";
+import { CodeBlock, EmptyState, Icon, Link, Loaded, Panel, Table, Time, useApi, useNow, useSearchParams, type TableColumn } from "@openlakes/ui";
 import type { ReactElement } from "react";
 import "./airflow.css";
 import { Duration, Fact } from "./DagPage";
@@ -72,11 +72,7 @@ function Found({ run, wanted, attempt }: { run: RunDetails; wanted: string | nul
           </Fact>
         </div>
         {run.note ? <p className="panel-body t2">{run.note}</p> : null}
-        {conf ? (
-          <pre className="code-block" aria-label="Configuration">
-            {conf}
-          </pre>
-        ) : null}
+        {conf ? <CodeBlock text={conf} label="Configuration" /> : null}
       </Panel>
       <Tasks run={run} now={now} open={task} />
       {task ? (

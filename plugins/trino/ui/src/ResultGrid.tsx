@@ -1,4 +1,4 @@
-import { Button, DataGrid, Icon, Modal, plural, pluralOf, TextInput, toast, type GridColumn } from "@openlakes/ui";
+import { Button, CodeBlock, DataGrid, Icon, Modal, plural, pluralOf, TextInput, toast, type GridColumn } from "@openlakes/ui";
 import { useCallback, useMemo, useState, type ReactElement } from "react";
 import { isNumeric, type ArrowRows } from "./arrow";
 import type { ColumnInfo } from "./types";
@@ -59,7 +59,7 @@ export function ResultGrid({ rows, version, columns, complete }: Props): ReactEl
       </div>
       {cell ? (
         <Modal opened onClose={() => setCell(null)} title={cell.name} size="xl">
-          <pre className="code-block">{cell.text.slice(0, 1_000_000)}</pre>
+          <CodeBlock text={cell.text.slice(0, 1_000_000)} label={cell.name} />
         </Modal>
       ) : null}
     </div>

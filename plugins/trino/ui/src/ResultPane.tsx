@@ -1,5 +1,5 @@
 // Below the editor: what became of the run, in one line, and the result in five views.
-import { Button, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, plural, pluralOf, SegmentedControl, Slot, Status, toast, useNow } from "@openlakes/ui";
+import { Button, CodeBlock, EmptyState, ErrorState, formatBytes, formatDuration, Icon, Menu, plural, pluralOf, SegmentedControl, Slot, Status, toast, useNow } from "@openlakes/ui";
 import { lazy, Suspense, type ReactElement } from "react";
 import { paths } from "./client";
 import { EngineBadge, EngineRestrictions, IoPlan } from "./EngineFacts";
@@ -223,7 +223,7 @@ function Messages({ query }: { query: Query }): ReactElement {
         )}
       </dl>
       <EngineRestrictions query={query} />
-      <pre className="code-block">{query.sql}</pre>
+      <CodeBlock text={query.sql} label="Statement" />
     </div>
   );
 }
@@ -231,12 +231,7 @@ function Messages({ query }: { query: Query }): ReactElement {
 function Plan({ text }: { text: string }): ReactElement {
   const tables = readIoPlan(text);
   if (tables) return <IoPlan tables={tables} />;
-  return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
-    <pre className="code-block sql-plan" tabIndex={0} role="region" aria-label="Plan of the query">
-      {text}
-    </pre>
-  );
+  return <CodeBlock text={text} label="Plan of the query" className="sql-plan" />;
 }
 
 function planText({ rows }: RunView): string {

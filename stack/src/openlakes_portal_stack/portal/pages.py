@@ -5,6 +5,7 @@ from openlakes_portal.spi import (
     Column,
     Context,
     KeyValue,
+    Markdown,
     NotFound,
     Page,
     Permission,
@@ -12,7 +13,6 @@ from openlakes_portal.spi import (
     Route,
     Stat,
     Table,
-    Text,
 )
 from openlakes_portal_stack.portal.settings import Settings
 from openlakes_portal_stack.portal.watch import Watch
@@ -49,7 +49,7 @@ PAGES = [
                 [Column("title", "Component", link="component"), *FACTS],
                 empty="No stack was planned.",
             ),
-            Text("`openlakes stack` does the same on the command line: status, logs, up, down, reset."),
+            Markdown("`openlakes stack` does the same on the command line: status, logs, up, down, reset."),
         ],
     ),
     Page(
@@ -101,4 +101,4 @@ def _row(status: object) -> dict[str, object]:
 
     told = asdict(status)  # type: ignore[call-overload]  # a `ComponentStatus`: its module is not imported at the start
     state = STATES.get(told["state"], "unknown" if told["state"] == "stopped" else "starting")
-    return {**told, "state": state, "text": told["text"] or told["state"]}
+    return {**told, "state": state, "text": told["text"]}
