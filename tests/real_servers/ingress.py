@@ -1,4 +1,4 @@
-"""Real ingresses in front of the portal: nginx as Debian has it, Caddy and Traefik as wheels bring them."""
+"""Real ingresses in front of the portal: nginx as Debian has it; Caddy, Envoy and Traefik as wheels bring them."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ from bootstrap.paths import cache_dir
 from bootstrap.stamps import only_one
 from real_servers import child
 
-KINDS = ("nginx", "traefik", "caddy")
+KINDS = ("nginx", "traefik", "caddy", "envoy")
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -37,7 +37,9 @@ def running(kind: str, folder: Path, configuration: str, port: int, host: str) -
 
     Raises `NotAvailable`.
     """
-    command = {"nginx": _as_nginx, "traefik": _traefik, "caddy": _caddy}[kind](folder, configuration, port)
+    command = {"nginx": _as_nginx, "traefik": _traefik, "caddy": _caddy, "envoy": _envoy}[kind](
+        folder, configuration, port
+    )
     process = child.start(command, folder / "server.log", cwd=folder)
     try:
         process.wait_until(lambda: _answers(port, host), 30)
@@ -69,6 +71,11 @@ def _traefik(folder: Path, configuration: str, port: int) -> list[str | Path]:
 def _caddy(folder: Path, configuration: str, port: int) -> list[str | Path]:
     (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https off\n}\n" + configuration)
     return [_wheels("caddy"), "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
+
+
+def _envoy(folder: Path, configuration: str, port: int) -> list[str | Path]:
+    (folder / "envoy.yaml").write_text(configuration)
+    return [_wheels("envoy"), "-c", folder / "envoy.yaml", "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
 
 
 def _wheels(name: str) -> Path:

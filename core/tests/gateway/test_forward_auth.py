@@ -222,14 +222,26 @@ async def test_at_the_names_that_browsers_use_there_is_nothing(house: RealHouse)
     assert (await ask(seat, asked="other.internal")).status == 421
 
 
-async def test_it_is_asked_by_get(house: RealHouse) -> None:
+@pytest.mark.parametrize(
+    ("asking", "said", "origin", "status"),
+    [
+        ("POST", "GET", "http://evil.example", 200),
+        ("GET", "POST", "http://evil.example", 403),
+        ("DELETE", "DELETE", "http://evil.example", 403),
+        ("TRACE", "GET", "", 405),
+    ],
+)
+async def test_what_counts_is_the_method_that_is_said_and_not_the_one_that_asks(
+    house: RealHouse, asking: str, said: str, origin: str, status: int
+) -> None:
+    """Envoy asks with the browser's own."""
     seat = house.seat_of()
     reader, writer = await seat.connect()
-    said = f"X-Forwarded-Method: GET\r\nX-Forwarded-Host: {seat.host}\r\nX-Forwarded-Uri: /\r\n"
-    writer.write(
-        f"POST {PATH} HTTP/1.1\r\nHost: {INTERNAL}\r\nConnection: close\r\nContent-Length: 0\r\n{said}\r\n".encode()
-    )
-    assert Answer(await everything(reader)).status == 405
+    cookies = "; ".join(f"{name}={value}" for name, value in seat.cookies.items())
+    head = f"{asking} {PATH} HTTP/1.1\r\nHost: {INTERNAL}\r\nConnection: close\r\nContent-Length: 0\r\n"
+    head += f"X-Forwarded-Method: {said}\r\nX-Forwarded-Host: {seat.host}\r\nX-Forwarded-Uri: /\r\n"
+    writer.write(f"{head}Origin: {origin}\r\nCookie: {cookies}\r\n\r\n".encode())
+    assert Answer(await everything(reader)).status == status
     writer.close()
 
 

@@ -1,4 +1,4 @@
-"""Forward-auth behind real nginx, Traefik and Caddy, with the configuration that the operators' page shows.
+"""Forward-auth behind real nginx, Traefik, Caddy and Envoy, with the configuration that the operators' page shows.
 
 The page's blocks are used as they are, with addresses put in: what is printed there is what was tried.
 """
@@ -33,7 +33,11 @@ def block(name: str, portal: int, app: int, host: str, listen: int) -> str:
     text = text.replace("wiki.lake.example", host.partition(":")[0]).replace(
         "lake.example", PORTAL_HOST.partition(":")[0]
     )
-    return text.replace("X-Remote-User", "X-Remote-User").replace("8443", str(listen))
+    for name, number in (("portal.internal", portal), ("app.internal", app)):  # where name and port stand apart
+        text = re.sub(
+            rf"address: {re.escape(name)}, port_value: \d+", f"address: 127.0.0.1, port_value: {number}", text
+        )
+    return text.replace("8443", str(listen)).replace("8444", str(child.free_port()))
 
 
 @pytest.fixture(scope="module")

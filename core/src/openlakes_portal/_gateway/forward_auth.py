@@ -1,7 +1,8 @@
 """The gateway's decision for an ingress that carries the bytes itself (`/api/gateway/authorize`).
 
-nginx (`auth_request`), Traefik (`forwardAuth`) and Caddy (`forward_auth`) ask before each request, with its headers,
-and say in headers of their own what it is: method, host and target. These are believed from trusted addresses alone,
+nginx (`auth_request`), Traefik (`forwardAuth`), Caddy (`forward_auth`) and Envoy (`ext_authz`, which asks with the
+browser's own method) ask before each request, with its headers, and say in headers of their own what it is: method,
+host and target. These are believed from trusted addresses alone,
 and only where they can be read in one way: a client could send the names that its ingress does not set.
 
 Vocabulary: the *original* request is the browser's; the *asking* one is the ingress's.
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PATH = "/api/gateway/authorize"
 FORWARDED = ("x-forwarded-method", "x-forwarded-host", "x-forwarded-uri")
-"""Of Traefik and Caddy, which pass on whatever is answered."""
+"""Of Traefik, Caddy and Envoy, which pass on whatever is answered."""
 ORIGINAL = ("x-original-method", "x-original-host", "x-original-uri")
 """Of nginx, by its configuration; it knows 2xx, 401 and 403, and fails at anything else."""
 ANY_ORIGINAL = (*ORIGINAL, "x-original-url")
@@ -68,8 +69,6 @@ class ForwardAuth:
         peer: str = (asking.scope.get("client") or ("?", 0))[0]
         if not self._is_trusted(peer):
             raise NotAllowed("Only a trusted ingress asks here.", remedy="Name it in gateway.trusted_addresses.")
-        if asking.scope["method"] != "GET":
-            raise MethodNotAllowed(asking.scope["method"], ["GET"])
         said = _said(asking)
         path, _, query = said.target.partition("?")
         said_for = [value for name, value in asking.scope["headers"] if name == b"x-forwarded-for"]
