@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from core.tests.gateway.real import PORTAL_HOST, RealHouse, real_house
+from core.tests.gateway.real import RealHouse, real_house
 
 from bench import exchange, peers, relay, servers, streams
 from bench.figures import ROUNDS, Figure, median_of_pairs
@@ -75,7 +75,8 @@ def _decision(folder: Path, house: RealHouse) -> Iterator[Figure]:
     """Processor time of an answer of the authorize endpoint beside that of a raw ASGI application."""
     seat = house.seat_of()
     cookie = "; ".join(f"{name}={value}" for name, value in seat.cookies.items())
-    head = f"GET /api/gateway/authorize HTTP/1.1\r\nHost: {PORTAL_HOST}\r\nX-Original-Method: GET\r\n"
+    address = f"127.0.0.1:{house.replica.port}"
+    head = f"GET /api/gateway/authorize HTTP/1.1\r\nHost: {address}\r\nX-Original-Method: GET\r\n"
     ask = f"{head}X-Original-Host: {seat.host}\r\nX-Original-Uri: /small\r\nCookie: {cookie}\r\n\r\n".encode()
     assert house.replica.process is not None
     portal = servers.Running(house.replica.port, house.replica.process, 0.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from core.tests.gateway.real import PORTAL_HOST, RealHouse
+from core.tests.gateway.real import RealHouse
 from core.tests.identity import oidc_provider
 
 from bench import exchange
@@ -90,7 +90,7 @@ def nginx(folder: Path, house: RealHouse, gateway: Way) -> Iterator[dict[str, Wa
         proxy_pass_request_body off;
         proxy_set_header Connection "";
         proxy_set_header Content-Length "";
-        proxy_set_header Host {PORTAL_HOST};
+        proxy_set_header Host 127.0.0.1:{house.replica.port};
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Original-Host $http_host;
         proxy_set_header X-Original-Uri $request_uri;
