@@ -54,6 +54,7 @@ def once(port: int, request: bytes) -> bytes:
 
 def load(port: int, request: bytes, connections: int, seconds: float = 3.0) -> Load:
     """Ask again and again; every answer must be as long as the first one was."""
+    once(port, request)  # may be longer than the others: mod_auth_openidc renews its cookie in one answer a minute
     length = len(once(port, request))
     selector = selectors.DefaultSelector()
     began: dict[socket.socket, float] = {}

@@ -38,6 +38,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
+        self._look: select.poll | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._writable = asyncio.Event()
         self._writable.set()
@@ -167,10 +168,11 @@ class UpstreamConnection(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """Whether nothing has come that the loop has not read yet: an end, or an answer to a question not yet asked,
         which would be taken for the answer to the next one."""
-        assert self._transport is not None
-        look = select.poll()
-        look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not look.poll(0)
+        if self._look is None:
+            assert self._transport is not None
+            self._look = select.poll()
+            self._look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._look.poll(0)
 
     @property
     def is_reusable(self) -> bool:

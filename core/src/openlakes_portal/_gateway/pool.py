@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -86,7 +86,8 @@ class Pool:
         where all connections are taken.
         """
         self.breaker.check(self.name)
-        async with self._place():
+        await self._take_place()
+        try:
             try:
                 connection, sending, status, received = await self._answered(method, path, headers, body)
                 self.breaker.succeeded()
@@ -101,6 +102,8 @@ class Pool:
                     connection.close()  # in the middle of a request's body: nothing else can be said on it
                 if connection.release():
                     self._free.append((self._clock(), connection))
+        finally:
+            self._room.release()
 
     async def _answered(
         self, method: str, path: bytes, headers: Sequence[Header], body: AsyncIterator[bytes] | None
@@ -133,18 +136,23 @@ class Pool:
         self, connection: UpstreamConnection, sending: asyncio.Task[bool] | None
     ) -> tuple[int, list[Header]]:
         """The answer's head, which may come before the request's body is sent; its time counts from then on."""
+        if sending is None:
+            return await self._in_time(connection.head())
         head = asyncio.create_task(connection.head())
         try:
-            if sending is not None:
-                await asyncio.wait({head, sending}, return_when=asyncio.FIRST_COMPLETED)
-                if sending.done() and not head.done():
-                    sending.result()
+            await asyncio.wait({head, sending}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and not head.done():
+                sending.result()
+            return await self._in_time(head)
+        finally:
+            head.cancel()
+
+    async def _in_time(self, head: Awaitable[tuple[int, list[Header]]]) -> tuple[int, list[Header]]:
+        try:
             async with asyncio.timeout(self.timeouts.head):
                 return await head
         except TimeoutError:
             raise UpstreamUnavailable(f"{self.name} did not answer within {self.timeouts.head:.0f} s.") from None
-        finally:
-            head.cancel()
 
     async def _send(self, connection: UpstreamConnection, body: AsyncIterator[bytes], chunked: bool) -> bool:
         """The request's body, until the app has had it or has answered all it will; whether it has had it."""
@@ -162,31 +170,35 @@ class Pool:
 
     async def _paced(self, connection: UpstreamConnection, headers: list[Header]) -> AsyncIterator[bytes]:
         """The body; a pause of more than `idle` ends it, except in a stream of events, which is quiet by nature."""
-        events = _is_event_stream(headers)
         parts = connection.body()
         if not connection.has_news:
             yield b""
         while True:
-            try:
-                async with asyncio.timeout(None if events else self.timeouts.idle):
-                    part = await anext(parts, None)
-            except TimeoutError:
-                raise UpstreamUnavailable(f"{self.name} stopped in the middle of its answer.") from None
+            if connection.has_news:  # a timer costs more than what is there already
+                part = await anext(parts, None)
+            else:
+                part = await self._next(parts, None if _is_event_stream(headers) else self.timeouts.idle)
             if part is None:
                 return
             yield part
 
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _next(self, parts: AsyncIterator[bytes], idle: float | None) -> bytes | None:
+        try:
+            async with asyncio.timeout(idle):
+                return await anext(parts, None)
+        except TimeoutError:
+            raise UpstreamUnavailable(f"{self.name} stopped in the middle of its answer.") from None
+
+    async def _take_place(self) -> None:
+        """One of the connections that may be open at once; `_room` gets it back."""
+        if not self._room.locked():
+            await self._room.acquire()  # at once
+            return
         try:
             async with asyncio.timeout(self.timeouts.acquire):
                 await self._room.acquire()
         except TimeoutError:
             raise Unavailable(f"All connections to {self.name} are in use.", remedy="Try again in a moment.") from None
-        try:
-            yield
-        finally:
-            self._room.release()
 
     def _kept(self) -> UpstreamConnection | None:
         """The connection that was used last, so that the rest of them grows old and is let go."""
