@@ -126,6 +126,7 @@ def test_whoever_else_answers_on_its_port_is_not_it(root: Path) -> None:
         wait_for(lambda: accepts(port))
         assert dict(made.up(steps()[1], Interruption())) == {"one": "failed"}
         assert "was not ready after 4 s" in state(made, "one")[1]
+        assert made.supervisor.states()["one"].pid == 0, "it does not run on, unseen"
     finally:
         other.kill()
         other.wait()
@@ -215,8 +216,29 @@ def test_an_interrupted_up_ends_what_it_began_and_the_next_goes_on(root: Path) -
 def test_two_commands_at_once_do_not_mix(root: Path) -> None:
     made = stack(root, component("one"))
     made.plan(["one"])
-    with made._alone(), pytest.raises(StackError, match="Another command is at work"):
-        made.up(steps()[1], Interruption())
+    for command in (lambda: made.up(steps()[1], Interruption()), made.down, made.reset):
+        with made._alone(), pytest.raises(StackError, match=rf"Another command is at work.*process {os.getpid()}\)"):
+            command()
+    assert made.layout.read().components == ("one",), "nothing was deleted"
+
+
+def test_a_program_that_does_not_end_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = stack(root, component("one", f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVER}"))
+    up(made)
+    monkeypatch.setattr("openlakes_portal_stack.runner.supervision.KILLED_WITHIN", -4)  # it is killed after 5 s
+    pid = made.supervisor.states()["one"].pid
+    with pytest.raises(StackError, match=rf"one \(process {pid}\) did not end"):
+        made.down()
+
+
+def test_it_belongs_to_no_process_that_is_not_there(root: Path) -> None:
+    made = stack(root, component("one"))
+    made.plan(["one"])
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with pytest.raises(StackError, match=f"There is no process {gone.pid}"):
+        made.up(steps()[1], Interruption(), owner=gone.pid)
+    assert not made.supervisor.is_running(), "nothing was started"
 
 
 def test_another_version_is_started_anew(root: Path) -> None:

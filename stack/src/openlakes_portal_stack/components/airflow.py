@@ -72,11 +72,12 @@ def _prepare(site: Site) -> None:
     address = postgresql.database(site.of("postgresql"), "airflow", site.secret("database"))
     write_whole(site.folder / "airflow.cfg", _configuration(site, address))
     (site.folder / "dags").mkdir(exist_ok=True)
-    migrated = site.folder / f"migrated-{VERSION}"
-    if not migrated.exists():
+
+    def migrate() -> None:
         site.say("migrating its database")
         site.run([command(site), "db", "migrate"], environment(site))
-        migrated.touch()
+
+    postgresql.once(site.of("postgresql"), site.folder / f"migrated-{VERSION}", migrate)
 
 
 def _copy_upstream(site: Site) -> None:

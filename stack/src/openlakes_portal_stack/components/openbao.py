@@ -19,6 +19,8 @@ from openlakes_portal_stack.runner.loopback import ask
 METRICS = {"telemetry": {"unauthenticated_metrics_access": True}}
 """On loopback its figures are no secret, and whoever scrapes them needs no token that may do more."""
 
+MARK = "initialised"
+"""Stands beside the key once that is kept."""
 ANSWER_WITHIN = 60
 """Seconds: an initialisation whose answer does not arrive is lost, for the key is in it."""
 
@@ -38,7 +40,12 @@ def _install(site: Site) -> None:
 
 def _prepare(site: Site) -> None:
     if not (site.folder / "keys.json").exists():
-        # Initialised by a start whose answer, with the key, was lost: nobody can ever unseal that.
+        if (site.folder / MARK).exists():
+            raise StackError(
+                f"OpenBao's key is gone from {site.folder}/keys.json, and only it opens what is kept there: put it "
+                "back, or begin anew with `openlakes stack reset`."
+            )
+        # Initialised by a start whose answer, with the key, was lost: nobody can unseal that, and nothing is in it.
         shutil.rmtree(site.folder / "data", ignore_errors=True)
     (site.folder / "data").mkdir(exist_ok=True)
     configuration = {
@@ -64,6 +71,7 @@ def _ready(site: Site) -> bool:
         if not state["initialized"]:
             keys = _ask(site, "PUT", "/v1/sys/init", {"secret_shares": 1, "secret_threshold": 1})
             write_whole(site.folder / "keys.json", json.dumps(keys))
+            write_whole(site.folder / MARK, "")
             state = _ask(site, "GET", "/v1/sys/seal-status")
         if state["sealed"]:
             state = _ask(site, "PUT", "/v1/sys/unseal", {"key": _keys(site)["keys_base64"][0]})
@@ -82,9 +90,7 @@ def _keys(site: Site) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((site.folder / "keys.json").read_text())
     except FileNotFoundError as error:
-        raise StackError(
-            f"OpenBao was initialised, and its key is not in {site.folder}: `openlakes stack reset` begins anew."
-        ) from error
+        raise StackError(f"OpenBao's key is not in {site.folder}/keys.json.") from error
     return found
 
 

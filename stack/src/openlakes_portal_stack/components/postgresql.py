@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from openlakes_portal_stack.runner.component import Component, Program, Site
@@ -28,6 +29,16 @@ def database(site: Site, name: str, password: str) -> str:
     if name not in _sql(site, "SELECT datname FROM pg_database").splitlines():
         _sql(site, f"CREATE DATABASE {name} OWNER {name}")
     return f"postgresql://{name}:{password}@127.0.0.1:{site.ports['sql']}/{name}"
+
+
+def once(site: Site, mark: Path, fill: Callable[[], None]) -> None:
+    """Do what fills a database of the PostgreSQL of `site` once in that cluster's life: the mark, which the component
+    keeps, names the cluster, since one can be lost and made anew beside the mark."""
+    cluster = _sql(site, "SELECT system_identifier FROM pg_control_system()")
+    if mark.is_file() and mark.read_text() == cluster:
+        return
+    fill()
+    write_whole(mark, cluster)
 
 
 def binaries(site: Site) -> Path:

@@ -87,10 +87,8 @@ def _prepare(site: Site) -> None:
     (site.folder / "home").mkdir(exist_ok=True)
     url = postgresql.database(site.of("postgresql"), "superset", site.secret("database"))
     write_whole(site.folder / "superset_config.py", _configuration(site, url))
-    migrated = site.folder / f"migrated-{_edition(site)}"
-    if not migrated.exists():
-        _migrate(site)
-        migrated.touch()
+    mark = site.folder / f"migrated-{_edition(site)}"
+    postgresql.once(site.of("postgresql"), mark, lambda: _migrate(site))
 
 
 def _copy_upstream(site: Site) -> None:

@@ -124,7 +124,10 @@ class Watch(Deployment):
                 await raising.wait()
         except TimeoutError:
             raising.kill()
-        await asyncio.to_thread(lambda: self.stack().down())
+        try:
+            await asyncio.to_thread(lambda: self.stack().down())
+        except RuntimeError as error:  # another command is at work on it: the guardian ends it once that is done
+            self._context.log.warning("the stack is not ended here", reason=str(error))
 
 
 def _open_log(file: Path) -> int:

@@ -4,7 +4,7 @@
 lives in one stack: its folder, ports and secrets, and the sites of what it needs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -107,6 +107,12 @@ def _no_settings(site: Site) -> Mapping[str, Any]:
 
 def _available() -> str | None:
     return None
+
+
+def owner_of(program: str, components: Iterable[str]) -> str | None:
+    """Whose program it is: one is named as its component is, or `<component>-<part>`. None: of none of them."""
+    owners = [id for id in components if program == id or program.startswith(f"{id}-")]
+    return max(owners, key=len, default=None)
 
 
 @dataclass(frozen=True)

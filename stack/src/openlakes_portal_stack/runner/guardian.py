@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from openlakes_portal_stack.runner.component import Program
+from openlakes_portal_stack.runner.component import Program, StackError
 from openlakes_portal_stack.runner.layout import Layout
 from openlakes_portal_stack.runner.supervision import Supervisor
 
@@ -17,8 +17,11 @@ NAME = "guardian"
 
 
 def program(owner: int, layout: Layout) -> Program:
-    """The guardian as a program of the stack that belongs to the process `owner`."""
-    born = psutil.Process(owner).create_time()
+    """The guardian as a program of the stack that belongs to the process `owner`. Raises `StackError`."""
+    try:
+        born = psutil.Process(owner).create_time()
+    except psutil.NoSuchProcess:
+        raise StackError(f"There is no process {owner} that the stack could belong to.") from None
     return Program(NAME, [sys.executable, "-m", __name__, str(owner), repr(born), str(layout.root)], stop_seconds=5)
 
 

@@ -14,7 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from openlakes_portal_stack.runner.component import Component, LeftOut, Program, ProgramFailed, Site, StackError
+from openlakes_portal_stack.runner.component import (
+    Component,
+    LeftOut,
+    Program,
+    ProgramFailed,
+    Site,
+    StackError,
+    owner_of,
+)
 from openlakes_portal_stack.runner.layout import Layout, Record, write_whole
 from openlakes_portal_stack.runner.loopback import ask
 from openlakes_portal_stack.runner.progress import Journal, Listener, Phase, read
@@ -168,7 +176,7 @@ class Raising:
     def _is_up(self, component: Component, site: Site) -> bool:
         """Whether it was brought up to its end, and runs as it is defined now."""
         states = self.supervisor.states()
-        if component.id not in self._were_ready or not any(_belongs(name, component) for name in states):
+        if component.id not in self._were_ready or component.id not in {owner_of(name, self.chosen) for name in states}:
             return False
         programs = component.programs(site)
         if any(program.name not in states or self._put(component, program) for program in programs):
@@ -203,6 +211,7 @@ class Raising:
                     self.supervisor.stop([each.name for each in programs])
                     raise StackError(self._why(program, "ended again and again"))
             if time.monotonic() > deadline:
+                self.supervisor.stop([each.name for each in programs])  # what may become ready unseen helps nobody
                 raise StackError(self._why(programs[0], f"was not ready after {component.ready_within} s"))
             self.interruption.wait(ASK_EVERY)
 
@@ -221,11 +230,6 @@ class Raising:
         log = self.layout.logs / f"{program.name}.log"
         said = " / ".join(line.strip() for line in self.supervisor.tail(program.name, 6).splitlines() if line.strip())
         return f"{program.name} {what}. The end of {log}: {said[-900:] or 'nothing'}"
-
-
-def _belongs(program: str, component: Component) -> bool:
-    """A program is named as its component is, or `<component>-<part>`."""
-    return program == component.id or program.startswith(f"{component.id}-")
 
 
 def _titles(components: Mapping[str, Component], ids: Iterable[str]) -> str:

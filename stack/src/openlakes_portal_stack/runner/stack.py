@@ -1,6 +1,7 @@
 """One stack on this machine: plan it, bring it up, look at it, take it down, forget it."""
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from openlakes_portal_stack.runner import guardian, progress
-from openlakes_portal_stack.runner.component import Component, StackError
+from openlakes_portal_stack.runner.component import Component, StackError, owner_of
 from openlakes_portal_stack.runner.layout import Layout, Record, with_ports
 from openlakes_portal_stack.runner.progress import ON_ITS_WAY, Listener
 from openlakes_portal_stack.runner.raising import Raising
@@ -75,16 +76,20 @@ class Stack:
         process does. Raises `StackError`, `Interrupted`."""
         with self._alone():
             record = self.layout.read()
-            chosen = {id: self.known[id] for id in record.components if id in self.known}
+            watcher = guardian.program(owner, self.layout) if owner is not None else None
             self.supervisor.start()
-            if owner is not None:
-                watcher = guardian.program(owner, self.layout)
+            if watcher is not None:
                 self.supervisor.put(watcher, base_environment(self.layout.root), "guardian")
                 self.supervisor.run(watcher.name)
-            return Raising(self.layout, record, chosen, self.supervisor, listener, interruption).run()
+            return Raising(self.layout, record, self._chosen(record), self.supervisor, listener, interruption).run()
 
     def down(self) -> None:
-        """End everything, what depends on others first; data stay."""
+        """End everything, what depends on others first; data stay. Raises `StackError`."""
+        if self.layout.root.is_dir():
+            with self._alone():
+                self._end()
+
+    def _end(self) -> None:
         if not self.supervisor.is_running():
             self._note_stopped()
             return
@@ -95,18 +100,22 @@ class Stack:
         self._note_stopped()
 
     def reset(self) -> None:
-        """End everything and forget the data of every component."""
-        self.down()
-        for id, component in self.known.items():
-            if component.forget is not None:
-                component.forget(self.layout.component(id))
-        shutil.rmtree(self.layout.root, ignore_errors=True)
+        """End everything and forget the data of every component. Raises `StackError`."""
+        if not self.layout.root.is_dir():
+            return
+        with self._alone():
+            self._end()
+            for id, component in self.known.items():
+                if component.forget is not None:
+                    component.forget(self.layout.component(id))
+            shutil.rmtree(self.layout.root, ignore_errors=True)
 
     def settings(self) -> dict[str, Any]:
         """What the planned components tell the portal, as its settings file is shaped."""
         record = self.layout.read()
-        chosen = {id: self.known[id] for id in record.components if id in self.known}
-        possible = {id: one for id, one in chosen.items() if id in record.external or one.unavailable() is None}
+        possible = {
+            id: one for id, one in self._chosen(record).items() if id in record.external or one.unavailable() is None
+        }
         shown = {id: self._shown(one, record, possible) for id, one in possible.items()}
         told: dict[str, Any] = {"plugins": {"stack": {"folder": str(self.layout.root), "components": shown}}}
         for component in possible.values():
@@ -124,7 +133,7 @@ class Stack:
         is 0 without."""
         record = self.layout.read()
         states = self.supervisor.states()
-        chosen = {id: self.known[id] for id in record.components if id in self.known}
+        chosen = self._chosen(record)
         found = [self._status(one, record, chosen, states) for one in chosen.values()]
         return [replace(one, memory=self._memory(one.id, states)) for one in found] if with_memory else found
 
@@ -185,9 +194,11 @@ class Stack:
         return any(self._component_of(name) == id and state.pid for name, state in self.supervisor.states().items())
 
     def _component_of(self, program: str) -> str | None:
-        """A program is named as its component is, or `<component>-<part>`."""
-        owners = [id for id in self.known if program == id or program.startswith(f"{id}-")]
-        return max(owners, key=len, default=None)
+        return owner_of(program, self.known)
+
+    def _chosen(self, record: Record) -> dict[str, Component]:
+        """What was planned, of what is known now."""
+        return {id: self.known[id] for id in record.components if id in self.known}
 
     def _from_the_top(self) -> Iterator[set[str]]:
         left = set(self.known)
@@ -206,11 +217,18 @@ class Stack:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One command at a time changes a stack. Raises `StackError` at once where another does."""
-        with (self.layout.root / "lock").open("w") as held:
+        with (self.layout.root / "lock").open("a+") as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StackError(f"Another command is at work on the stack in {self.layout.root}.") from None
+                held.seek(0)
+                raise StackError(
+                    f"Another command is at work on the stack in {self.layout.root} "
+                    f"(process {held.read().strip() or 'unknown'}): wait until it is done, or end it."
+                ) from None
+            held.truncate(0)
+            held.write(str(os.getpid()))
+            held.flush()
             yield
 
 

@@ -26,6 +26,8 @@ COMING = ("STARTING", "BACKOFF")
 GONE = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 UP_WITHIN = 20
 SLOWEST = 30
+KILLED_WITHIN = 15
+"""Seconds after its own time within which the supervisor has killed a program, and it is gone."""
 ENDING = 6
 """`SHUTDOWN_STATE`: how the supervisor answers everything while it ends (https://supervisord.org/api.html)."""
 LOG_SIZE = "10MB"
@@ -69,11 +71,10 @@ class Supervisor:
     def is_running(self) -> bool:
         """Whether it answers."""
         try:
-            self._call("getSupervisorVersion")
+            with contextlib.suppress(Fault):  # an answer, too
+                self._call("getSupervisorVersion")
         except (OSError, ProtocolError):
             return False
-        except Fault:
-            return True
         return True
 
     def start(self) -> None:
@@ -125,7 +126,8 @@ class Supervisor:
             self._call("startProcess", name, False)
 
     def stop(self, names: Iterable[str]) -> None:
-        """Ask programs to end, all at once, and wait until they have: each is killed after its own time."""
+        """Ask programs to end, all at once, and wait until they have: each is killed after its own time. Raises
+        `StackError` where one is not gone even then."""
         wanted = [name for name in names if name in self.states()]
         for name in wanted:
             try:
@@ -133,7 +135,11 @@ class Supervisor:
             except Fault as fault:
                 if "NOT_RUNNING" not in fault.faultString:
                     raise
-        while any(state.state not in GONE for name, state in self.states().items() if name in wanted):
+        deadline = time.monotonic() + max((self._patience(name) for name in wanted), default=0) + KILLED_WITHIN
+        while left := [one for name, one in self.states().items() if name in wanted and one.state not in GONE]:
+            if time.monotonic() > deadline:
+                told = ", ".join(f"{one.name} (process {one.pid})" for one in left)
+                raise StackError(f"{told} did not end, although it was killed: it hangs in the kernel, see `ps`.")
             time.sleep(0.1)
 
     def remove(self, names: Sequence[str]) -> None:

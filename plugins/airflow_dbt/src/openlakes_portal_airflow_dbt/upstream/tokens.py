@@ -1,7 +1,7 @@
 """The portal's tokens (RFC 7519), verified by its published keys (RFC 7517) where they are used.
 
 Keys are fetched when the first token comes, again when they are older than five minutes, and for a key that is not
-known, at most once in ten seconds: nobody makes Airflow call the portal more often by sending tokens. While the portal
+known, at most twice a minute: nobody makes Airflow call the portal more often by sending tokens. While the portal
 does not answer, the keys that are held count for fifteen minutes: longer than any token of the portal lives.
 """
 
@@ -19,7 +19,8 @@ ALGORITHMS = ("EdDSA", "ES256")
 CLAIMS = ("iss", "sub", "aud", "iat", "nbf", "exp")
 FRESH = 300.0
 USABLE = 900.0
-AGAIN = 10.0
+AGAIN = 30.0
+"""Seconds from one fetch to the next, whatever is asked for: a key is published long before it signs."""
 TIMEOUT = 5.0
 MAX_TOKEN = 8192
 """Characters of a token; no token of the portal is nearly as long."""

@@ -22,7 +22,7 @@ REQUIRED = ("exp", "iat", "nbf", "sub", "aud", "iss")
 LEEWAY = 5
 FRESH = 60.0
 """Seconds in which the keys are not fetched again."""
-COOLDOWN = 5.0
+COOLDOWN = 30.0
 """Seconds from the end of a fetch to the next one, whatever is asked for: made-up key ids do not flood the portal."""
 STALE = 3600.0
 """Seconds for which known keys serve while the portal does not answer."""
