@@ -8,7 +8,6 @@ and only where they can be read in one way: a client could send the names that i
 Vocabulary: the *original* request is the browser's; the *asking* one is the ingress's.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,6 @@ class ForwardAuth:
         settings = portal.settings.gateway
         self._gateway = gateway
         self._on = settings.forward_auth
-        self._networks = [ipaddress.ip_network(text, strict=False) for text in settings.trusted_addresses]
         self._proxies = TrustedProxies(settings.trusted_addresses)
         self._portal_hosts = portal_hosts
 
@@ -67,7 +65,7 @@ class ForwardAuth:
             # At the public names it would tell a browser's own scripts what only the app may know.
             raise NotFound("There is nothing at this address.")
         peer: str = (asking.scope.get("client") or ("?", 0))[0]
-        if not self._is_trusted(peer):
+        if not self._proxies.trusts(peer):
             raise NotAllowed("Only a trusted ingress asks here.", remedy="Name it in gateway.trusted_addresses.")
         said = _said(asking)
         path, _, query = said.target.partition("?")
@@ -112,14 +110,6 @@ class ForwardAuth:
         if plain and error.status not in UNDERSTOOD:
             return Response(403)
         return None if plain or app is None else self._gateway.failure(app, original, error)
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            peer = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        mapped = getattr(peer, "ipv4_mapped", None)  # an IPv4 client of a socket that takes both kinds
-        return any((mapped or peer) in network for network in self._networks)
 
 
 def _said(asking: HttpRequest) -> Original:

@@ -11,6 +11,8 @@ from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MOST_HOPS = 20
+LONGEST = 64
+"""Characters of an address, with brackets and a port; what is longer is none, and not worth being kept."""
 
 
 class TrustedProxies:
@@ -18,20 +20,24 @@ class TrustedProxies:
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = tuple(ipaddress.ip_network(text, strict=False) for text in networks)
-        self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
+        self._trusts = lru_cache(maxsize=1024)(self._look_up)
+
+    def trusts(self, address: str) -> bool:
+        """Whether a proxy of ours has this address."""
+        return self._trusts(address)
 
     def client(self, peer: str, forwarded: Sequence[bytes]) -> str:
         """The address that a request is accounted to. `forwarded`: the values of X-Forwarded-For, in order."""
-        if not self._networks or not self._is_trusted(peer):
+        if not self._networks or not self._trusts(peer):
             return peer
         found = peer
         hops = b",".join(forwarded).split(b",")
         for hop in reversed(hops[-MOST_HOPS:]):
-            address = _address(hop)
+            address = _address(hop) if len(hop) <= LONGEST else None
             if address is None:
                 return found
             found = address
-            if not self._is_trusted(address):
+            if not self._trusts(address):
                 return found
         return found
 
@@ -40,10 +46,11 @@ class TrustedProxies:
             parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        mapped = getattr(parsed, "ipv4_mapped", None)
+        mapped = getattr(parsed, "ipv4_mapped", None)  # an IPv4 client of a socket that takes both kinds
         return any((mapped or parsed) in network for network in self._networks)
 
 
+@lru_cache(maxsize=1024)
 def _address(hop: bytes) -> str | None:
     """An address, as proxies write it: with a port behind it, or in brackets."""
     text = hop.strip().decode("latin-1")
