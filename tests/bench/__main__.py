@@ -93,12 +93,18 @@ def p8(folder: Path) -> Iterator[Figure]:
     """Open streams with an event a second each, beside a raw ASGI probe on the same server."""
     with servers.raw(folder / "raw-streams") as raw, servers.portal(folder / "streams", {"acme-one": 1}) as portal:
         ask = portal.request("/api/plugins/acme-one/ticks", portal.sign_in("viewer"))
-        rounds = [(streams.cost(portal, ask), streams.cost(raw, raw.request("/ticks"))) for _ in range(ROUNDS)]
+        ours, theirs = portal.request("/api/live"), raw.request("/")
+        rounds = [
+            (streams.cost(portal, ask, ours), streams.cost(raw, raw.request("/ticks"), theirs)) for _ in range(ROUNDS)
+        ]
     memory = rounds[0][0].memory / rounds[0][1].memory  # later rounds reuse what the first one took
-    seconds = median_of_pairs([(ours.seconds, plain.seconds) for ours, plain in rounds], 0, 1)
+    seconds = median_of_pairs([(mine.seconds, plain.seconds) for mine, plain in rounds], 0, 1)
+    waits = median_of_pairs([(mine.wait, plain.wait) for mine, plain in rounds], 0, 1)
     what = f"{streams.COUNT} streams"
     yield Figure("P8", f"memory of {what} / of a raw probe", memory, 2, False)
     yield Figure("P8", f"CPU of {what} / of a raw probe", seconds, 1.3, False)
+    yield Figure("P8", f"p99 of a small request beside {what} / beside those of a raw probe", waits, 1.0, False)
+    yield Figure("P8", f"connections left after {what} were closed", max(mine.left for mine, _ in rounds), 0, False)
 
 
 def p11() -> Iterator[Figure]:

@@ -127,7 +127,7 @@ def raw(folder: Path) -> Iterator[Running]:
     (folder / "raw_app.py").write_text(RAW)
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "raw_app:app"]
-    with started([*command, "--no-log"], port, "/", {"PYTHONPATH": str(folder)}) as running:
+    with started([*command, "--no-log", "--backpressure", "5000"], port, "/", {"PYTHONPATH": str(folder)}) as running:
         yield running
 
 
