@@ -13,7 +13,7 @@ test-fast: ## the inner loop: without browser, real servers and slow tests
 	@$(PYTHON) tools/run.py test-fast
 bench: ## measure against the goals of docs/ [ONLY="sessions audit": these benches]
 	@$(PYTHON) tools/run.py bench
-soak: ## a long run under load that looks for leaks
+soak: ## long runs under load and kills [ONLY="load streams": these]
 	@$(PYTHON) tools/run.py soak
 lint: ## style, types, boundaries between packages, the console's checks
 	@$(PYTHON) tools/run.py lint

@@ -77,7 +77,7 @@ def bench() -> int:
 
 def soak() -> int:
     """A long run under load that looks for leaks."""
-    return _program("soak")
+    return _program("soak", *os.environ.get("ONLY", "").split())
 
 
 def _program(name: str, *words: str) -> int:

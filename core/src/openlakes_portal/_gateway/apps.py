@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from openlakes_portal._gateway.pool import Pool
+from openlakes_portal._gateway.pool import Pool, Timeouts
 from openlakes_portal._gateway.response_headers import Exposure
 from openlakes_portal._gateway.targets import Target, parse_target
 from openlakes_portal._host.contribution import Contribution
@@ -25,6 +25,7 @@ class App:
     prefix: str
     """Path mode: `/apps/<id>`; nothing in host mode."""
     portal: str
+    timeouts: Timeouts
     request_headers: frozenset[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +58,7 @@ class App:
         context = None
         if self.target.tls:
             context = ssl.create_default_context(cafile=self.declared.ca_file and str(self.declared.ca_file))
-        return Pool(self.declared.title, self.target, tls=context)
+        return Pool(self.declared.title, self.target, timeouts=self.timeouts, tls=context)
 
 
 def own_origin(public_url: str, app_id: str) -> str:
@@ -69,17 +70,20 @@ def own_origin(public_url: str, app_id: str) -> str:
 class Apps:
     """All of them, by the host or the path that a request names."""
 
-    def __init__(self, contributions: Iterable[Contribution], public_url: str, mode: str) -> None:
+    def __init__(
+        self, contributions: Iterable[Contribution], public_url: str, mode: str, answer_timeout: float
+    ) -> None:
         parts = urlsplit(public_url)
         portal = f"{parts.scheme}://{parts.netloc}".lower()
         self.host_mode = mode == "host"
+        timeouts = Timeouts(head=answer_timeout, idle=answer_timeout)
         self._by_host: dict[str, App] = {}
         self._by_id: dict[str, App] = {}
         for contribution in contributions:
             for declared in contribution.apps:
                 origin = own_origin(public_url, declared.id) if self.host_mode else portal
                 prefix = "" if self.host_mode else f"/apps/{declared.id}"
-                app = App(contribution, declared, parse_target(declared.target), origin, prefix, portal)
+                app = App(contribution, declared, parse_target(declared.target), origin, prefix, portal, timeouts)
                 self._by_id[app.id] = app
                 if self.host_mode:
                     self._by_host[app.host.decode()] = app

@@ -48,7 +48,8 @@ class Gateway:
     def __init__(self, portal: "Portal") -> None:
         settings = portal.settings
         self._portal = portal
-        self.apps = Apps(portal.registry.contributions, settings.server.public_url, settings.gateway.mode)
+        told = settings.gateway
+        self.apps = Apps(portal.registry.contributions, settings.server.public_url, told.mode, told.answer_timeout)
         self.hand_over = HandOver(portal.database, portal.keyring, settings.server.public_url.rstrip("/"))
         self.keeper = Keeper(portal.stopping)
         self.turns = Turns()

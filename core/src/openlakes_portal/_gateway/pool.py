@@ -152,7 +152,7 @@ class Pool:
             async with asyncio.timeout(self.timeouts.head):
                 return await head
         except TimeoutError:
-            raise UpstreamUnavailable(f"{self.name} did not answer within {self.timeouts.head:.0f} s.") from None
+            raise UpstreamUnavailable(f"{self.name} did not answer within {self.timeouts.head:g} s.") from None
 
     async def _send(self, connection: UpstreamConnection, body: AsyncIterator[bytes], chunked: bool) -> bool:
         """The request's body, until the app has had it or has answered all it will; whether it has had it."""

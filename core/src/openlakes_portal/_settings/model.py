@@ -201,6 +201,9 @@ class GatewaySettings(Section):
     mode: Literal["host", "path"] = Field("host", description="A host name for each app, or /apps/<app>/")
     forward_auth: bool = Field(False, description="Answer forward-auth calls of a trusted ingress")
     trusted_addresses: tuple[str, ...] = Field((), description="Addresses or networks of that ingress")
+    answer_timeout: float = Field(
+        60.0, gt=0, le=3600, description="Seconds until an app's answer begins, and between two parts of one"
+    )
     apps: tuple[SiteApp, ...] = Field((), description="A site's own web pages as apps, without a plugin")
 
     @field_validator("trusted_addresses")
