@@ -4,6 +4,7 @@ It holds the tables of the lakehouse for the engines of the stack: the same five
 from the same source, each marked as complete only after rows and a sum were read back.
 """
 
+import base64
 import json
 import sys
 import urllib.error
@@ -21,6 +22,18 @@ ACCESS_KEY = "openlakes"
 SERVED = ("s3", "iceberg")
 NO_ORIGIN = "http://nobody.invalid"
 INNER = ("master", "volume", "filer")
+
+
+AUDIENCE = "seaweedfs"
+PROVIDER = "portal"
+READ = ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"]
+WRITE = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+ASSUMED = {
+    "lakehouse-reader": (["platform-admin", "data-engineer", "analytics-engineer"], READ),
+    "lakehouse-writer": (["platform-admin", "data-engineer"], [*READ, *WRITE]),
+}
+"""Roles that a person takes for a while (STS), the portal's roles that may, and what they allow. Whoever sees rows only
+filtered and masked is in none of them: files are whole."""
 
 
 def access(site: Site) -> dict[str, str]:
@@ -65,7 +78,46 @@ def _prepare(site: Site) -> None:
         "actions": ACTIONS,
     }
     write_whole(site.folder / "s3.json", json.dumps({"identities": [account]}))
+    write_whole(site.folder / "iam.json", json.dumps(_people(site)))
     (site.folder / "data").mkdir(exist_ok=True)
+
+
+def _people(site: Site) -> dict[str, object]:
+    """How a person's token of the portal becomes keys for some minutes: `AssumeRoleWithWebIdentity` at the S3 port
+    (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html). It takes ES256."""
+    issuer = {"issuer": site.portal_issuer, "clientId": AUDIENCE, "jwksUri": f"{site.portal}/.well-known/jwks.json"}
+    bucket = [f"arn:aws:s3:::{places.CATALOG}", f"arn:aws:s3:::{places.CATALOG}/*"]
+    return {
+        "sts": {
+            "tokenDuration": "15m",
+            "maxSessionLength": "1h",
+            "issuer": "seaweedfs",
+            "signingKey": base64.b64encode(site.secret("sts").encode()).decode(),
+        },
+        "providers": [{"name": PROVIDER, "type": "oidc", "enabled": True, "config": issuer}],
+        "policy": {"defaultEffect": "Deny"},
+        "roles": [
+            {
+                "roleName": name,
+                "roleArn": f"arn:aws:iam::role/{name}",
+                "trustPolicy": _policy(
+                    Principal={"Federated": PROVIDER},
+                    Action=["sts:AssumeRoleWithWebIdentity"],
+                    Condition={"ForAnyValue:StringEquals": {"oidc:roles": roles}},
+                ),
+                "attachedPolicies": [name],
+            }
+            for name, (roles, _) in ASSUMED.items()
+        ],
+        "policies": [
+            {"name": name, "document": _policy(Action=actions, Resource=bucket)}
+            for name, (_, actions) in ASSUMED.items()
+        ],
+    }
+
+
+def _policy(**statement: object) -> dict[str, object]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
 
 
 def _programs(site: Site) -> list[Program]:
@@ -89,6 +141,7 @@ def _programs(site: Site) -> list[Program]:
         "-filer",
         "-s3",
         f"-s3.config={site.folder / 's3.json'}",
+        f"-s3.iam.config={site.folder / 'iam.json'}",
         *options,
     ]
     return [Program("seaweedfs", command, _inner(site), cwd=site.folder, stop_seconds=8, ports=SERVED)]
@@ -151,7 +204,7 @@ COMPONENT = Component(
     finish=_finish,
     address=lambda site: f"http://127.0.0.1:{site.ports['s3']}",
     ports=(*SERVED, *INNER, *(f"{name}-grpc" for name in (*INNER, "s3"))),
-    secrets=("s3", "inner"),
+    secrets=("s3", "inner", "sts"),
     memory=250,
     disk=500,
     ready_within=120,
