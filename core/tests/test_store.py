@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from openlakes_portal._audit.record import Entry
 from openlakes_portal._audit.signing import PublicKeys, public_keys
 from openlakes_portal._audit.statements import Statements
 from openlakes_portal._store import migrate as migrations
-from openlakes_portal._store.clock import now
+from openlakes_portal._store.clock import now, sortable_id
 from openlakes_portal._store.database import Database, database_url
 from openlakes_portal._store.documents import StoredDocuments
 from openlakes_portal._store.idempotency import Claim, IdempotencyStore, KeptAnswer
@@ -309,3 +310,14 @@ async def test_a_writer_that_is_not_done_is_waited_for_in_bounded_time(tmp_path:
     async with database.write() as connection:  # the one that gave up holds nothing
         assert (await connection.execute(text("SELECT 1"))).scalar() == 1
     await database.close()
+
+
+def test_ids_sort_by_the_time_at_which_they_were_made_also_within_a_millisecond() -> None:
+    made = []
+    for _ in range(300):
+        made.append(sortable_id())
+        begin = time.time_ns()
+        while time.time_ns() - begin < 2_000:  # a clock may tell the same for a while
+            pass
+    assert made == sorted(made)
+    assert {len(id) for id in made} == {32}

@@ -19,5 +19,7 @@ def timestamp() -> float:
 
 
 def sortable_id() -> str:
-    """A UUIDv7 in spirit (RFC 9562, section 5.7): 48 bits of milliseconds, 80 of chance, as 32 hex digits."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    """A UUIDv7 in spirit (RFC 9562, section 5.7): 48 bits of milliseconds, 20 of the nanoseconds in them (section 6.2,
+    method 3: what is made one after the other in a millisecond keeps its order), 60 of chance, as 32 hex digits."""
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    return f"{milliseconds:012x}{nanoseconds:05x}{secrets.randbits(60):015x}"
