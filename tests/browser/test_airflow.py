@@ -1,5 +1,6 @@
 """Airflow in Chromium: one sign-in opens its own pages and ours, as who is there; what is done bears their name."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -45,7 +46,7 @@ def own_name(page: Page | FrameLocator, name: str) -> None:
     expect(menu).to_contain_text(f"{name} (id: {name})", timeout=SLOW)
 
 
-def started_run(tab: Tab, lines: int) -> str:
+def started_run(tab: Tab, lines: int, *, fail: bool = False) -> str:
     """Start a run from our page, and see its log to the end; the run's id."""
     page = tab.page
     tab.go("/x/airflow_dbt/dag?dag=lines")
@@ -55,11 +56,13 @@ def started_run(tab: Tab, lines: int) -> str:
         expect(switch).to_be_checked(timeout=SLOW)
     page.get_by_role("button", name="Start a run").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Configuration").fill(f'{{"lines": {lines}}}')
+    dialog.get_by_label("Configuration").fill(json.dumps({"lines": lines, "fail": fail}))
     dialog.get_by_role("button", name="What would it do?").click()
     expect(dialog.get_by_text("A run of lines would start.")).to_be_visible()
     dialog.get_by_role("button", name="Start a run").click()
     page.wait_for_url(RUN_URL, timeout=SLOW)
+    # Without a task in the address the page follows the run to its last task, which may be over by now.
+    page.get_by_role("region", name="Tasks, table").get_by_role("link", name="write", exact=True).click(timeout=SLOW)
     log = page.get_by_role("log", name="Log of write")
     expect(log).to_contain_text(f"line {lines - 1} of {lines}", timeout=SLOW)
     expect(page.get_by_text("complete", exact=True)).to_be_visible(timeout=SLOW)
@@ -96,6 +99,20 @@ def test_one_sign_in_a_run_its_log_and_airflows_own_pages(launched: Browser, air
     assert ("trigger_dag_run", "data-engineer") in recorded | {(e["event"], e["owner"]) for e in everything}
     found = airflow_server.ask(f"/api/v2/dags/lines/dagRuns/{run}", token).json()
     assert found["triggering_user_name"] == "data-engineer"
+
+
+def test_of_a_task_that_never_ran_the_page_says_so_instead_of_an_error(
+    launched: Browser, airflow_server: AirflowServer
+) -> None:
+    with chromium.tab(launched, airflow_server.issuer) as tab:
+        tab.sign_in("data-engineer")
+        run = started_run(tab, 1, fail=True)
+        tasks = tab.page.get_by_role("region", name="Tasks, table")
+        expect(tasks).to_contain_text("Not run: one before it failed", timeout=SLOW)
+        tasks.get_by_role("link", name="count", exact=True).click()
+        expect(tab.page.get_by_text("count never ran: it has no log")).to_be_visible()
+        assert tab.page.locator(".dag-title").inner_text() == run
+        looked_at(tab, "airflow-never-ran")
 
 
 @pytest.mark.parametrize(("width", "theme"), SIZES)

@@ -75,18 +75,21 @@ function Found({ run, wanted, attempt }: { run: RunDetails; wanted: string | nul
         {conf ? <CodeBlock text={conf} label="Configuration" /> : null}
       </Panel>
       <Tasks run={run} now={now} open={task} />
-      {task ? (
-        <TaskLog
-          key={`${keyOf(task)} ${attempt ?? task.tries}`}
-          dag={run.dag}
-          run={run.id}
-          task={task}
-          attempt={Number(attempt) || task.tries}
-          over={task.state !== null && OVER.has(task.state)}
-        />
-      ) : null}
+      {task ? <LogOf run={run} task={task} attempt={Number(attempt) || task.tries} /> : null}
     </>
   );
+}
+
+/** The log of a try; before the first one Airflow has none, and answers 404 to who asks. */
+function LogOf({ run, task, attempt }: { run: RunDetails; task: Task; attempt: number }): ReactElement {
+  const over = task.state !== null && OVER.has(task.state);
+  if (attempt === 0)
+    return (
+      <Panel label={`Log of ${keyOf(task)}`}>
+        <EmptyState title={over ? `${keyOf(task)} never ran: it has no log` : `${keyOf(task)} has not begun: its log will stand here`} />
+      </Panel>
+    );
+  return <TaskLog key={`${keyOf(task)} ${attempt}`} dag={run.dag} run={run.id} task={task} attempt={attempt} over={over} />;
 }
 
 /** Why a run waits, where it is the DAG that is paused. */
