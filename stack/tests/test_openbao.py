@@ -30,3 +30,12 @@ def test_a_key_that_was_kept_and_is_gone_stops_it_and_its_data_stay(site: Any) -
 def test_a_start_whose_key_never_arrived_begins_anew(site: Any) -> None:
     COMPONENT.prepare(site)
     assert list((site.folder / "data").iterdir()) == []
+
+
+def test_a_key_that_an_older_version_kept_is_known_as_kept(site: Any) -> None:
+    (site.folder / "keys.json").write_text("{}")
+    COMPONENT.prepare(site)
+    (site.folder / "keys.json").unlink()
+    with pytest.raises(StackError, match="only it opens what is kept there"):
+        COMPONENT.prepare(site)
+    assert (site.folder / "data" / "vault.db").read_text() == "somebody's secrets"

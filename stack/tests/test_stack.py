@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import psutil
 import pytest
@@ -299,6 +300,51 @@ def test_reset_forgets_everything_also_what_lies_elsewhere(root: Path) -> None:
     made.reset()
     assert not root.exists()
     assert not elsewhere.exists()
+
+
+def test_reset_forgets_what_lies_elsewhere_also_where_the_folder_was_deleted_by_hand(root: Path) -> None:
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    made = stack(root, component("one", forget=lambda folder: shutil.rmtree(elsewhere)))
+    made.reset()
+    assert not elsewhere.exists()
+
+
+def test_a_folder_that_goes_while_a_command_waits_for_its_lock_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stack(root, component("one"))
+    made.plan(["one"])
+    opened = made._opened
+
+    def removed_meanwhile(file: Path) -> TextIO:
+        held = opened(file)
+        shutil.rmtree(root)
+        return held
+
+    monkeypatch.setattr(made, "_opened", removed_meanwhile)
+    with pytest.raises(StackError, match="was removed meanwhile"):
+        made.down()
+    monkeypatch.undo()
+    with pytest.raises(StackError, match="cannot be used"), made._alone():
+        pass
+
+
+def test_children_of_a_killed_program_end_with_it(root: Path) -> None:
+    child = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVER}"
+    parent = (
+        "import pathlib, subprocess, sys;"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}, sys.argv[1]]);"
+        "pathlib.Path('child').write_text(str(child.pid)); child.wait()"
+    )
+    made = stack(root, component("one", parent))
+    up(made)
+    port, written = made.layout.read().ports["one.http"], made.layout.component("one") / "child"
+    wait_for(lambda: accepts(port) and written.read_text().isdecimal())
+    pid = int(written.read_text())
+    made.down()
+    assert not accepts(port), "it heeds no request to end"
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_component_that_takes_the_portals_keys_waits_for_the_portal(root: Path) -> None:

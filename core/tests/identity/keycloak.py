@@ -15,11 +15,11 @@ from openlakes_portal.testing.identity_provider import SignInFailed
 from openlakes_portal_stack.components.keycloak import (
     ADMIN,
     CLIENT_ID,
-    CLIENT_SECRET,
     COMPONENT,
     REALM,
     VERSION,
     admin_password,
+    client_secret,
 )
 from real_servers.raised import raised
 
@@ -226,12 +226,12 @@ class Keycloak:
     address: str
     admin: KeycloakAdmin
     issuer: str = field(init=False)
+    client_secret: str
+    service_account: tuple[str, str]
+    """Client id and secret of a machine; it may be exchanged for airflow."""
     client_id: str = CLIENT_ID
-    client_secret: str = CLIENT_SECRET
     audiences: tuple[str, ...] = ("airflow", "superset")
     scope: str = "openid profile email"
-    service_account: tuple[str, str] = ("openlakes-bot", "openlakes-bot-test-secret")
-    """Client id and secret of a machine; it may be exchanged for airflow."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "issuer", f"{self.address}/realms/{REALM}")
@@ -267,8 +267,9 @@ class Keycloak:
 def running(folder: Path) -> Iterator[Keycloak]:
     """A Keycloak on loopback whose state lies in `folder`. Raises `LeftOut` where it cannot be had here."""
     with raised(folder / "stack", COMPONENT) as made:
-        address = made.site.address
-        yield Keycloak(address, KeycloakAdmin(address, admin_password(made.site)))
+        address, machine = made.site.address, "openlakes-bot"
+        admin = KeycloakAdmin(address, admin_password(made.site))
+        yield Keycloak(address, admin, client_secret(made.site), (machine, client_secret(made.site, machine)))
 
 
 def _form_action(page: str) -> str | None:

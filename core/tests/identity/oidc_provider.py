@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from openlakes_portal.testing.identity_provider import SignInFailed
-from openlakes_portal_stack.components.oidc_provider import COMPONENT
+from openlakes_portal_stack.components.oidc_provider import CLIENT_ID, COMPONENT, client_secret
 from real_servers.raised import raised
 
 from .contract import browser, is_callback, walk
@@ -51,8 +51,8 @@ class NodeProvider:
 
     issuer: str
     admin: NodeProviderAdmin
-    client_id: str = "openlakes-portal"
-    client_secret: str = "openlakes-portal-test-secret"
+    client_secret: str
+    client_id: str = CLIENT_ID
     audiences: tuple[str, ...] = ("airflow", "superset")
     scope: str = "openid profile email groups"
 
@@ -88,4 +88,4 @@ def running(folder: Path) -> Iterator[NodeProvider]:
     """An oidc-provider on loopback, as the stack has it; ready to answer."""
     with raised(folder / "stack", COMPONENT) as server:
         issuer = server.site.address
-        yield NodeProvider(issuer, NodeProviderAdmin(issuer))
+        yield NodeProvider(issuer, NodeProviderAdmin(issuer), client_secret(server.site))

@@ -5,31 +5,39 @@ Its realm `openlakes` (`keycloak_realm.json`) has the people alice, bob, carol a
 `<name>-pw`, and a client for the portal. It is no part of the demo, which has personas.
 """
 
+import json
 import shutil
 import zipfile
 from collections.abc import Mapping
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import java, maven_artifact, no_maven, once
+from openlakes_portal_stack.runner.layout import write_whole
 from openlakes_portal_stack.runner.loopback import ask
 
 VERSION = "26.7.3"
 REALM = "openlakes"
 CLIENT_ID = "openlakes-portal"
-CLIENT_SECRET = "openlakes-portal-test-secret"  # noqa: S105  # of keycloak_realm.json, on loopback
+CLIENTS = (CLIENT_ID, "openlakes-bot", "airflow", "superset")
+"""Clients of the realm that have a secret."""
 ADMIN = "admin"
 # Half the processor time of a start.
 JAVA_OPTIONS = "-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 HEAP = "-Xms64m -Xmx256m"
-DATABASE = "h2"
+DATABASE = "database"
 
 
 def admin_password(site: Site) -> str:
     """The password of the administrator `admin` (realm `master`)."""
     return site.secret("admin")
+
+
+def client_secret(site: Site, client: str = CLIENT_ID) -> str:
+    """The secret of one of `CLIENTS`."""
+    return site.secret(client)
 
 
 def _home(site: Site) -> Path:
@@ -63,10 +71,22 @@ def _prepare(site: Site) -> None:
         return
     site.say("importing its realm")
     shutil.rmtree(site.folder / f"{DATABASE}.part", ignore_errors=True)
-    with as_file(files("openlakes_portal_stack.components").joinpath("keycloak_realm.json")) as realm:
-        words = [*_command(site), "import", "--optimized", f"--db-url={_database(site, f'{DATABASE}.part')}"]
+    realm = site.folder / "realm.json"
+    write_whole(realm, json.dumps(_realm(site)))
+    words = [*_command(site), "import", "--optimized", f"--db-url={_database(site, f'{DATABASE}.part')}"]
+    try:
         site.run([*words, f"--file={realm}"], _environment(site))
+    finally:
+        realm.unlink()
     (site.folder / f"{DATABASE}.part").rename(site.folder / DATABASE)
+
+
+def _realm(site: Site) -> dict[str, Any]:
+    realm: dict[str, Any] = json.loads(files(__package__).joinpath("keycloak_realm.json").read_text())
+    for client in realm["clients"]:
+        if client["clientId"] in CLIENTS:
+            client["secret"] = client_secret(site, client["clientId"])
+    return realm
 
 
 def _programs(site: Site) -> list[Program]:
@@ -118,7 +138,7 @@ def _settings(site: Site) -> Mapping[str, Any]:
     provider = {
         "issuer": f"{site.address}/realms/{REALM}",
         "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
+        "client_secret": client_secret(site),
         "scopes": ["openid", "profile", "email"],
     }
     return {} if site.is_external else {"auth": {"mode": "oidc", "oidc": provider}}
@@ -137,7 +157,7 @@ COMPONENT = Component(
     unavailable=no_maven,
     in_demo=False,
     ports=("http", "health"),
-    secrets=("admin",),
+    secrets=("admin", *CLIENTS),
     memory=450,
     disk=900,
     ready_within=240,

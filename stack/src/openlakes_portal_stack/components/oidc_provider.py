@@ -18,8 +18,12 @@ from openlakes_portal_stack.runner.layout import write_whole
 
 VERSION = "9.13.3"
 CLIENT_ID = "openlakes-portal"
-CLIENT_SECRET = "openlakes-portal-test-secret"  # noqa: S105  # of server.js, on loopback
 MANIFESTS = ("package.json", "package-lock.json")
+
+
+def client_secret(site: Site) -> str:
+    """The secret of the portal's client."""
+    return site.secret("client")
 
 
 def _source(name: str) -> str:
@@ -55,7 +59,8 @@ def _prepare(site: Site) -> None:
 
 def _programs(site: Site) -> list[Program]:
     command: list[str | Path] = [node(site).program, "server.js", str(site.ports["http"])]
-    return [Program("oidc-provider", command, cwd=site.folder, stop_seconds=5, ports=("http",))]
+    environment = {"CLIENT_SECRET": client_secret(site)}
+    return [Program("oidc-provider", command, environment, cwd=site.folder, stop_seconds=5, ports=("http",))]
 
 
 def _ready(site: Site) -> bool:
@@ -70,7 +75,7 @@ def _settings(site: Site) -> Mapping[str, Any]:
     provider = {
         "issuer": site.address,
         "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
+        "client_secret": client_secret(site),
         "scopes": ["openid", "profile", "email", "groups"],
     }
     return {} if site.is_external else {"auth": {"mode": "oidc", "oidc": provider}}
@@ -87,6 +92,7 @@ COMPONENT = Component(
     address=lambda site: f"http://127.0.0.1:{site.ports['http']}",
     settings=_settings,
     in_demo=False,
+    secrets=("client",),
     memory=80,
     disk=150,
     ready_within=60,

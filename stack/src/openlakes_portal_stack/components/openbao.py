@@ -39,7 +39,9 @@ def _install(site: Site) -> None:
 
 
 def _prepare(site: Site) -> None:
-    if not (site.folder / "keys.json").exists():
+    if (site.folder / "keys.json").exists():
+        write_whole(site.folder / MARK, "")  # also where an older version wrote the key
+    else:
         if (site.folder / MARK).exists():
             raise StackError(
                 f"OpenBao's key is gone from {site.folder}/keys.json, and only it opens what is kept there: put it "

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from openlakes_portal_stack.runner import guardian, progress
@@ -100,15 +100,20 @@ class Stack:
         self._note_stopped()
 
     def reset(self) -> None:
-        """End everything and forget the data of every component. Raises `StackError`."""
+        """End everything and forget the data of every component, also where the stack's folder was deleted by hand:
+        what runs as another account lies elsewhere. Raises `StackError`."""
         if not self.layout.root.is_dir():
+            self._forget()
             return
         with self._alone():
             self._end()
-            for id, component in self.known.items():
-                if component.forget is not None:
-                    component.forget(self.layout.component(id))
+            self._forget()
             shutil.rmtree(self.layout.root, ignore_errors=True)
+
+    def _forget(self) -> None:
+        for id, component in self.known.items():
+            if component.forget is not None:
+                component.forget(self.layout.component(id))
 
     def settings(self) -> dict[str, Any]:
         """What the planned components tell the portal, as its settings file is shaped."""
@@ -214,10 +219,17 @@ class Stack:
             if progress.read(self.layout, file.stem).phase not in ("failed", "left-out"):
                 journal.note(file.stem, "stopped")
 
+    def _opened(self, file: Path) -> TextIO:
+        try:
+            return file.open("a+")
+        except OSError as error:
+            raise StackError(f"The stack in {self.layout.root} cannot be used: {error.strerror}.") from error
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One command at a time changes a stack. Raises `StackError` at once where another does."""
-        with (self.layout.root / "lock").open("a+") as held:
+        file = self.layout.root / "lock"
+        with self._opened(file) as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -226,6 +238,8 @@ class Stack:
                     f"Another command is at work on the stack in {self.layout.root} "
                     f"(process {held.read().strip() or 'unknown'}): wait until it is done, or end it."
                 ) from None
+            if not file.exists() or not os.path.samestat(os.fstat(held.fileno()), file.stat()):
+                raise StackError(f"The stack in {self.layout.root} was removed meanwhile.")
             held.truncate(0)
             held.write(str(os.getpid()))
             held.flush()

@@ -126,9 +126,11 @@ class Supervisor:
             self._call("startProcess", name, False)
 
     def stop(self, names: Iterable[str]) -> None:
-        """Ask programs to end, all at once, and wait until they have: each is killed after its own time. Raises
-        `StackError` where one is not gone even then."""
-        wanted = [name for name in names if name in self.states()]
+        """Ask programs to end, all at once, and wait until they have: each is killed after its own time, and what it
+        had started and leaves behind with it. Raises `StackError` where one is not gone even then."""
+        states = self.states()
+        wanted = [name for name in names if name in states]
+        families = [process for name in wanted for process in _started_by(states[name].pid)]
         for name in wanted:
             try:
                 self._call("stopProcess", name, False)
@@ -141,6 +143,7 @@ class Supervisor:
                 told = ", ".join(f"{one.name} (process {one.pid})" for one in left)
                 raise StackError(f"{told} did not end, although it was killed: it hangs in the kernel, see `ps`.")
             time.sleep(0.1)
+        _kill(families)
 
     def remove(self, names: Sequence[str]) -> None:
         """Stop programs and forget them."""
@@ -175,12 +178,7 @@ class Supervisor:
         with contextlib.suppress(OSError, ProtocolError, Fault):  # it is ending already
             self._call("shutdown")
         psutil.wait_procs([supervisor], timeout=slowest + 10)
-        for process in family:
-            try:
-                process.kill()  # of one that has ended, psutil knows it, also where its number was given anew
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(family, timeout=10)
+        _kill(family)
 
     def _process(self) -> psutil.Process | None:
         """The supervisor of this stack, also while it is ending; None where there is none."""
@@ -254,6 +252,21 @@ def memory(pid: int) -> int:
             continue
         total += getattr(told, "pss", told.rss)
     return total
+
+
+def _started_by(pid: int) -> list[psutil.Process]:
+    """What a program has started; nothing where it does not run (0)."""
+    try:
+        return psutil.Process(pid).children(recursive=True) if pid else []
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()  # of one that has ended, psutil knows it, also where its number was given anew
+    psutil.wait_procs(processes, timeout=10)
 
 
 def _section(program: Program, environment: Mapping[str, str], log: Path, about: str) -> str:

@@ -184,7 +184,7 @@ const parameters = ['subject_token', 'subject_token_type', 'requested_token_type
 provider.registerGrantType(EXCHANGE, exchange, parameters, ['audience']);
 await new Adapter('Client').upsert(CLIENT, {
   client_id: CLIENT,
-  client_secret: 'openlakes-portal-test-secret',
+  client_secret: process.env.CLIENT_SECRET,
   grant_types: ['authorization_code', 'refresh_token', EXCHANGE],
   response_types: ['code'],
   redirect_uris: ['http://127.0.0.1/callback'],
