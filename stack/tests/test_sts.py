@@ -82,7 +82,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     alone = replace(COMPONENT, finish=lambda site: None)
     with (
         serving({"keys": [key.as_dict(private=False)]}) as issuer,
-        raised(tmp_path_factory.mktemp("sts") / "stack", alone, issuer) as server,
+        raised(tmp_path_factory.mktemp("sts") / "stack", alone, portal=issuer) as server,
     ):
         yield Lake(server, issuer, key)
 

@@ -28,7 +28,9 @@ class House:
     def __init__(self, folder: Path, started: ExitStack) -> None:
         port = child.free_port()
         self.address = f"http://openlakes.localhost:{port}"
-        made = raised.planned(folder / "stack", trino.WITH_RULES, f"http://127.0.0.1:{port}", self.address)
+        made = raised.planned(
+            folder / "stack", trino.WITH_RULES, portal=f"http://127.0.0.1:{port}", issuer=self.address
+        )
         settings: dict[str, Any] = {
             "auth": {"mode": "demo"},
             "server": {"public_url": self.address, "port": port, "data_dir": str(folder / "data")},

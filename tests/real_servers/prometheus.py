@@ -75,7 +75,7 @@ class PrometheusServer:
 @contextmanager
 def running(folder: Path, portal: str, issuer: str) -> Iterator[PrometheusServer]:
     """Both, set up for a portal at an address that need not answer yet. Raises `LeftOut` where they cannot be had."""
-    made = planned(folder, COMPONENT, portal, issuer)
+    made = planned(folder, COMPONENT, portal=portal, issuer=issuer)
     site = made.site
     with running_component(made):
         yield PrometheusServer(site, site.address, alertmanager_address(site), COMPONENT.settings(site), made)

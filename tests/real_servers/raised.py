@@ -1,4 +1,4 @@
-"""One component of the stack for a test run, started as `openlakes stack` starts it."""
+"""A component of the stack for a test run, started as `openlakes stack` starts it."""
 
 import os
 from collections.abc import Iterator
@@ -46,11 +46,16 @@ class Raised:
         return [program.name for program in self.site.component.programs(self.site)]
 
 
-def planned(root: Path, component: Component, portal: str | None = None, issuer: str | None = None) -> Raised:
-    """This component alone, with its ports, for a portal that need not answer yet; its state lies in `root`."""
-    stack = Stack(root, {component.id: component})
-    record = stack.plan([component.id], portal=portal, portal_issuer=issuer)
-    return Raised(StackSite(component, stack.layout, record, dict, Interruption(), lambda id, text: None), stack)
+def planned(
+    root: Path, component: Component, *beside: Component, portal: str | None = None, issuer: str | None = None
+) -> Raised:
+    """This component, and what stands `beside` it, with their ports, for a portal that need not answer yet; its state
+    lies in `root`."""
+    known = {each.id: each for each in (component, *beside)}
+    stack = Stack(root, known)
+    record = stack.plan(known, portal=portal, portal_issuer=issuer)
+    site = StackSite(component, stack.layout, record, lambda: known, Interruption(), lambda id, text: None)
+    return Raised(site, stack)
 
 
 @contextmanager
@@ -61,15 +66,15 @@ def running(made: Raised) -> Iterator[Raised]:
     try:
         outcome = made.stack.up(lambda id, step: None, Interruption(), owner=os.getpid())[id]
         if outcome != "ready":
-            (status,) = made.stack.status()
-            raise (LeftOut if outcome == "left-out" else RuntimeError)(status.text)
+            told = "; ".join(status.text for status in made.stack.status() if status.text)
+            raise (LeftOut if outcome == "left-out" else RuntimeError)(told)
         yield made
     finally:
         made.stack.reset()
 
 
 @contextmanager
-def raised(root: Path, component: Component, portal: str | None = None) -> Iterator[Raised]:
+def raised(root: Path, component: Component, *beside: Component, portal: str | None = None) -> Iterator[Raised]:
     """Planned and running."""
-    with running(planned(root, component, portal)) as made:
+    with running(planned(root, component, *beside, portal=portal)) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Trino 476, the real server, as the stack has it, with rules of its own for who may read what.
+"""Trino 476, the real server with SeaweedFS beside it, as the stack has them, and rules of its own for who may read.
 
 It verifies ES256 tokens of an issuer that this module plays: `TrinoServer.token` mints them.
 """
@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow.fs as pafs
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey
 
+from openlakes_portal_stack import places
+from openlakes_portal_stack.components import seaweedfs
 from openlakes_portal_stack.components.trino import AUDIENCE, COMPONENT, PROBE, certificate
 from openlakes_portal_stack.runner.component import Site
 from real_servers.jwks import serving
@@ -23,7 +26,7 @@ RULES = {
     "catalogs": [
         {"user": "platform-admin|data-engineer|analytics-engineer", "catalog": ".*", "allow": "all"},
         {"user": "bi-analyst", "catalog": "tpch|system", "allow": "read-only"},
-        {"user": PROBE, "catalog": "tpch", "allow": "read-only"},
+        {"user": PROBE, "catalog": f"tpch|{places.CATALOG}", "allow": "read-only"},
     ],
     "schemas": [{"user": "platform-admin|data-engineer|analytics-engineer", "owner": True}],
     "tables": [
@@ -42,6 +45,7 @@ RULES = {
         },
         {"user": "bi-analyst", "catalog": "tpch", "schema": "tiny", "table": "region", "privileges": ["SELECT"]},
         {"user": PROBE, "catalog": "tpch", "schema": "tiny", "table": "nation", "privileges": ["SELECT"]},
+        {"user": PROBE, "catalog": places.CATALOG, "privileges": ["SELECT"]},
     ],
     "queries": [
         {"user": "platform-admin", "allow": ["execute", "kill", "view"]},
@@ -73,6 +77,20 @@ class TrinoServer:
     issuer: str
     rules: Path
     key: ECKey
+    store: Site
+
+    def spooled(self) -> set[str]:
+        """Results' segments that lie in the store."""
+        s3 = seaweedfs.access(self.store)
+        files = pafs.S3FileSystem(
+            access_key=s3["access_key"],
+            secret_key=s3["secret_key"],
+            region=s3["region"],
+            scheme="http",
+            endpoint_override=s3["endpoint"].removeprefix("http://"),
+        )
+        found = files.get_file_info(pafs.FileSelector(places.SPOOL, recursive=True))
+        return {entry.path for entry in found if entry.type == pafs.FileType.File}
 
     def token(self, user: str, lifetime: int = 300, audience: str = AUDIENCE) -> str:
         """A token by which Trino knows its bearer as `user`."""
@@ -90,7 +108,7 @@ def running(folder: Path) -> Iterator[TrinoServer]:
     other = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "EdDSA"}, auto_kid=True)
     with (
         serving({"keys": [other.as_dict(private=False), key.as_dict(private=False)]}) as issuer,
-        raised(folder / "stack", WITH_RULES, portal=issuer) as server,
+        raised(folder / "stack", WITH_RULES, seaweedfs.COMPONENT, portal=issuer) as server,
     ):
         site = server.site
-        yield TrinoServer(site.address, certificate(site), issuer, _rules(site), key)
+        yield TrinoServer(site.address, certificate(site), issuer, _rules(site), key, site.of("seaweedfs"))

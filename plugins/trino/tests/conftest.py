@@ -11,11 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.transforms import IdentityTransform
 
 from openlakes_portal.spi import Principal, QueryStatus, SqlEngine, Statement
+from openlakes_portal_trino.coordinator.credentials import TrinoCredential
 from openlakes_portal_trino.embedded.engine import EmbeddedEngine
 from openlakes_portal_trino.embedded.process import Workers
 from openlakes_portal_trino.settings import Settings
@@ -148,6 +150,16 @@ class EngineContext:
 
     async def in_thread(self, function: Callable[..., Any], /, *args: Any) -> Any:
         return await asyncio.to_thread(function, *args)
+
+
+class Minted:
+    """Tokens of the issuer that the test plays."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    async def of(self, principal: Principal) -> TrinoCredential:
+        return TrinoCredential(principal.username, SecretStr(self._server.token(principal.username)))
 
 
 MakeEngine = Callable[..., EmbeddedEngine]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,25 +16,17 @@ from pydantic import SecretStr
 from openlakes_portal.spi import NotFound, Principal, Statement
 from openlakes_portal.testing import SignedIn, candidate_for, portal_for
 from openlakes_portal_trino import plugin
+from openlakes_portal_trino.coordinator import reading
 from openlakes_portal_trino.coordinator.credentials import HeldCredential, TrinoCredential
 from openlakes_portal_trino.coordinator.engine import CoordinatorEngine
+from openlakes_portal_trino.coordinator.segments import Segment, segments_of
 from openlakes_portal_trino.coordinator.statements import bound
 from openlakes_portal_trino.parameters import ParameterMismatch
 from openlakes_portal_trino.settings import Settings
 
-from .conftest import Ask, EngineContext, person
+from .conftest import Ask, EngineContext, Minted, person
 
 BIG = "SELECT count(*) FROM tpch.sf10.lineitem a CROSS JOIN tpch.sf10.lineitem b WHERE a.orderkey + b.orderkey = -1"
-
-
-class Minted:
-    """Tokens of the issuer that the test plays."""
-
-    def __init__(self, server: Any) -> None:
-        self._server = server
-
-    async def of(self, principal: Principal) -> TrinoCredential:
-        return TrinoCredential(principal.username, SecretStr(self._server.token(principal.username)))
 
 
 async def run(client: SignedIn, sql: str) -> list[dict[str, Any]]:
@@ -51,12 +43,26 @@ async def run(client: SignedIn, sql: str) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest_asyncio.fixture
-async def trino(trino_server: Any, tmp_path: Path) -> AsyncIterator[CoordinatorEngine]:
-    """The engine, in front of a real Trino that wants a token for each person."""
-    settings = Settings.model_validate({"trino": {"address": trino_server.url, "verify": trino_server.certificate}})
+@pytest_asyncio.fixture(params=["segments", "pages"])
+async def trino(
+    request: pytest.FixtureRequest, trino_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[CoordinatorEngine]:
+    """The engine, in front of a real Trino that wants a token for each person; by the spooling protocol and without."""
+    spooling = request.param == "segments"
+    where = {"address": trino_server.url, "verify": trino_server.certificate, "spooling": spooling}
+    settings = Settings.model_validate({"trino": where})
     context: Any = EngineContext(settings, tmp_path)
+    listed: list[bool] = []
+
+    def listing(data: Mapping[str, Any]) -> list[Segment]:
+        listed.append(True)
+        return segments_of(data)
+
+    monkeypatch.setattr(reading, "segments_of", listing)
     yield CoordinatorEngine(context, Minted(trino_server))
+    assert bool(listed) <= spooling, "segments come to whom asks for them only"
+    if request.function is test_rows_and_a_sum_of_many_pages:
+        assert bool(listed) == spooling, "and to everybody who does"
 
 
 @pytest.mark.server
@@ -97,7 +103,8 @@ async def test_rows_and_a_sum_of_many_pages(trino: CoordinatorEngine, ask: Ask) 
     assert answer.status.splits_total
     cut = await ask(trino, "SELECT * FROM tpch.tiny.orders", row_limit=10)
     assert (cut.status.state, cut.status.rows, cut.status.truncated) == ("finished", 10, True)
-    assert cut.status.total_rows is None, "Trino was not asked for the rest, and did not say"
+    # Of segments Trino says how many rows they have; of pages nobody knows who did not ask for the rest.
+    assert cut.status.total_rows == (15_000 if trino._settings.spooling else None)
 
 
 @pytest.mark.server
@@ -235,6 +242,7 @@ def test_a_bound_statement_keeps_text_and_values_apart() -> None:
 
 @pytest.mark.server
 @pytest.mark.slow
+@pytest.mark.parametrize("trino", ["pages"], indirect=True)
 async def test_the_tree_is_quick_at_a_thousand_tables(trino: CoordinatorEngine, ask: Ask) -> None:
     many = 1_000
     assert (await ask(trino, "CREATE SCHEMA memory.crowd")).status.state == "finished"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 CATALOG = "lakehouse"
 NAMESPACE = "nyc"
+SPOOL = "trino-spool"
+"""The bucket where Trino keeps large results until they are fetched."""
 
 
 def catalog_uri(folder: Path) -> str:

@@ -55,6 +55,13 @@ class TrinoSettings(BaseModel, extra="forbid"):
     source: str = Field("openlakes-portal", description="Name under which Trino's own console shows the queries")
     timeout: float = Field(10.0, gt=0, description="Seconds before one call is given up")
     threads: int = Field(16, ge=1, le=256, description="Queries that are read at the same time")
+    spooling: bool = Field(
+        True, description="Whether large results are asked for as segments, by servers that have the spooling protocol"
+    )
+    segment_addresses: list[HttpUrl] = Field(
+        default_factory=list,
+        description="Origins, such as an object store's, from which segments may be fetched besides Trino's address",
+    )
     web_page: bool = Field(
         True, description="Whether Trino's own web page is opened through the portal; it needs `audience`"
     )
@@ -68,6 +75,17 @@ class TrinoSettings(BaseModel, extra="forbid"):
                 "each person is proven by a token"
             )
         return self
+
+    @property
+    def segment_origins(self) -> frozenset[str]:
+        """`segment_addresses` as they stand at the beginning of an address, with a port that is not the usual one."""
+        return frozenset(_origin(address) for address in self.segment_addresses)
+
+
+def _origin(address: HttpUrl) -> str:
+    usual = {"http": 80, "https": 443}[address.scheme]
+    port = "" if address.port in (None, usual) else f":{address.port}"
+    return f"{address.scheme}://{address.host}{port}"
 
 
 def _is_loopback(host: str) -> bool:

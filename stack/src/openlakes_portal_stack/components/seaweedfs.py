@@ -175,6 +175,7 @@ def _finish(site: Site) -> None:
     except StackError as error:
         if "already" not in str(error):  # made by an earlier start
             raise
+    site.run(shell, text=f"s3.bucket.create -name {places.SPOOL}\n", seconds=60)
     site.say("filling the tables of the lakehouse")
     site.run([sys.executable, "-I", "-m", "openlakes_portal_stack.components.fill_lakehouse"], _environment(site))
 

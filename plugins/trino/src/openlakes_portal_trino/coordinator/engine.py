@@ -119,7 +119,9 @@ class CoordinatorEngine:
         prepared = await self._context.in_thread(_bound, statement)
         if isinstance(prepared, QueryStatus):
             return RefusedStatement(prepared)
-        connect = await self._connector(principal, statement.catalog, statement.schema, statement.session)
+        connect = await self._connector(
+            principal, statement.catalog, statement.schema, statement.session, segments=self._settings.spooling
+        )
         started: RunningStatement = running(connect, prepared, spool, self._limits(statement), self._executor)
         return started
 
@@ -157,6 +159,8 @@ class CoordinatorEngine:
         catalog: str | None = None,
         schema: str | None = None,
         session: Mapping[str, str] | None = None,
+        *,
+        segments: bool = False,
     ) -> "Callable[[], Connection]":
         credential = await held(self.credentials, principal)
 
@@ -164,7 +168,8 @@ class CoordinatorEngine:
             from openlakes_portal_trino.coordinator.connection import Connection, Server
 
             settings = self._settings
-            server = Server(str(settings.address).rstrip("/"), settings.verify, settings.timeout, settings.source)
+            address, stores = str(settings.address).rstrip("/"), settings.segment_origins
+            server = Server(address, settings.verify, settings.timeout, settings.source, segments, stores)
             return Connection(server, credential, catalog, schema, session or {})
 
         return connect

@@ -25,6 +25,7 @@ STOPPED = ("USER_CANCELED", "ADMINISTRATIVELY_KILLED")
 MOST_STAGES = 500
 MOST_OPERATORS = 8
 PREVIEW = 200
+SPOOLS = "OutputSpoolingOperator"
 
 
 class EngineQuery(BaseModel):
@@ -151,8 +152,8 @@ def _facts(raw: Raw) -> QueryFacts:
         queued=seconds(stats.get("queuedTime")),
         planning=seconds(stats.get("planningTime")),
         scheduled=seconds(stats.get("totalScheduledTime")),
-        rows_out=_number(stats.get("outputPositions")),
-        bytes_out=size(stats.get("outputDataSize")),
+        rows_out=_rows_out(stats),
+        bytes_out=_bytes_out(stats),
         spilled=size(stats.get("spilledDataSize")),
         session=", ".join(f"{name} = {value}" for name, value in sorted(properties.items())),
     )
@@ -219,11 +220,27 @@ def _stage(raw: Raw) -> Stage:
         splits_total=_number(stats.get("totalDrivers")),
         rows_in=_number(stats.get("processedInputPositions")),
         bytes_in=size(stats.get("processedInputDataSize")),
-        rows_out=_number(stats.get("outputPositions")),
+        rows_out=_rows_out(stats),
         cpu=seconds(stats.get("totalCpuTime")),
         blocked=seconds(stats.get("totalBlockedTime")),
         peak_memory=size(stats.get("peakUserMemoryReservation")),
     )
+
+
+def _rows_out(stats: Raw) -> int | None:
+    """Rows of the result; where it is spooled, Trino counts its segments as what it hands out."""
+    spooled = [_number(each.get("inputPositions")) or 0 for each in _spooling(stats)]
+    return sum(spooled) if spooled else _number(stats.get("outputPositions"))
+
+
+def _bytes_out(stats: Raw) -> int | None:
+    spooled = [size(each.get("inputDataSize")) or 0 for each in _spooling(stats)]
+    return sum(spooled) if spooled else size(stats.get("outputDataSize"))
+
+
+def _spooling(stats: Raw) -> list[Raw]:
+    operators = _mappings(stats.get("operatorSummaries"))
+    return [each for each in operators if each.get("operatorType") == SPOOLS]
 
 
 def _work(plan: object) -> str:

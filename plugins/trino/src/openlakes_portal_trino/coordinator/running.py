@@ -13,12 +13,13 @@ import pyarrow as pa
 from trino.client import TrinoStatus
 from trino.exceptions import TrinoQueryError
 
-from openlakes_portal.spi import PortalError, QueryError, QueryStatus, ResultColumn
-from openlakes_portal_trino.coordinator.connection import Connection, rows_of
+from openlakes_portal.spi import PortalError, QueryError, QueryStatus
+from openlakes_portal_trino.coordinator.connection import Connection
 from openlakes_portal_trino.coordinator.errors import translated
-from openlakes_portal_trino.coordinator.values import Signature, arrow_type, column
+from openlakes_portal_trino.coordinator.reading import PageReader
+from openlakes_portal_trino.coordinator.writing import ResultWriter
 from openlakes_portal_trino.live import LiveStatus
-from openlakes_portal_trino.spool import SpoolLimits, SpoolWriter
+from openlakes_portal_trino.spool import SpoolLimits
 
 PROOF_WITHIN = 20.0
 PROOF_EVERY = 0.05
@@ -86,11 +87,10 @@ class RunningInTrino:
             self._fail(STOPPED, None)
             return
         connection = self._connect()
-        writer: _ResultWriter | None = None
+        writer = ResultWriter(self._spool, self._limits)
+        reader = PageReader(writer, connection.store(), self._stopping.is_set)
         try:
-            status = connection.begin(self._sql)
-            writer = _ResultWriter(self._spool, self._limits)
-            self._follow(connection, status, writer)
+            self._follow(connection, connection.begin(self._sql), reader, writer)
         except TrinoQueryError as error:
             self._fail(translated(error), error.query_id)
         except PortalError as error:
@@ -98,15 +98,20 @@ class RunningInTrino:
         except (pa.ArrowException, ValueError, TypeError, KeyError, OSError) as error:
             self._fail(QueryError(f"Trino's answer could not be kept: {str(error)[:300]}", "engine"), None)
         finally:
-            if writer is not None:
-                writer.close()
+            reader.close()
+            writer.close()
             connection.close()
 
-    def _follow(self, connection: Connection, status: TrinoStatus, writer: "_ResultWriter") -> None:
+    def _follow(self, connection: Connection, status: TrinoStatus, reader: PageReader, writer: ResultWriter) -> None:
         while True:
             self._next = status.next_uri
-            full = not writer.write(status)
+            full = False
             self._publish(status, writer)
+            for batch in reader.batches(status):
+                full = not writer.write(batch)
+                self._publish(status, writer)
+                if full:
+                    break
             if full and status.next_uri:
                 connection.cancel(status.next_uri)
             if full or status.next_uri is None:
@@ -117,12 +122,15 @@ class RunningInTrino:
                 self._fail(STOPPED, status.id)
                 return
             status = connection.follow(status.next_uri)
+        if self._stopping.is_set() and not full and writer.rows < reader.seen:
+            self._fail(STOPPED, status.id)
+            return
         size = writer.close()
         now = replace(self._live.now, elapsed=time.monotonic() - self._began, rows=writer.rows, bytes=size)
-        total = writer.seen if status.next_uri is None else None  # Trino says of no result how many rows it has
+        total = reader.seen if status.next_uri is None else None  # Trino says of no result how many rows it has
         self._live.publish(replace(now, state="finished", progress=1.0, truncated=writer.truncated, total_rows=total))
 
-    def _publish(self, status: TrinoStatus, writer: "_ResultWriter") -> None:
+    def _publish(self, status: TrinoStatus, writer: ResultWriter) -> None:
         stats: dict[str, Any] = dict(status.stats)
         percent = stats.get("progressPercentage")
         self._live.publish(
@@ -131,7 +139,7 @@ class RunningInTrino:
                 engine_query_id=status.id,
                 progress=None if percent is None else percent / 100,
                 rows=writer.rows,
-                bytes=writer.bytes,
+                bytes=writer.size,
                 columns=writer.columns,
                 rows_read=stats.get("processedRows"),
                 bytes_read=stats.get("processedBytes"),
@@ -147,70 +155,3 @@ class RunningInTrino:
             self._live.publish(replace(now, state="cancelled", error=STOPPED, engine_query_id=known))
         else:
             self._live.publish(replace(now, state="failed", error=error, engine_query_id=known))
-
-
-class _ResultWriter:
-    """Pages into the spool; the file is opened once the columns are known."""
-
-    def __init__(self, spool: Path, limits: SpoolLimits) -> None:
-        self._spool = spool
-        self._limits = limits
-        self._writer: SpoolWriter | None = None
-        self._signatures: list[Signature] = []
-        self._schema: pa.Schema = pa.schema([])
-        self._closed: int | None = None
-        self.columns: tuple[ResultColumn, ...] = ()
-        self.seen = 0
-        """Rows of the pages so far, whether there was room for them or not."""
-
-    @property
-    def rows(self) -> int:
-        """Rows in the spool."""
-        return self._writer.rows if self._writer else 0
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of complete messages."""
-        return self._writer.bytes if self._writer and self._closed is None else self._closed or 0
-
-    @property
-    def truncated(self) -> bool:
-        """Whether something was left out."""
-        return self._writer is not None and self._writer.truncated
-
-    def write(self, status: TrinoStatus) -> bool:
-        """One page; False once nothing more is wanted."""
-        if self._writer is None and status.columns:
-            self._open(status.columns)
-        rows = rows_of(status)
-        self.seen += len(rows)
-        if self._writer is None or not rows:
-            return True
-        arrays = [
-            column(values, signature)
-            for values, signature in zip(zip(*rows, strict=True), self._signatures, strict=True)
-        ]
-        return self._writer.write(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-
-    def close(self) -> int:
-        """End the stream; bytes of the whole file. A statement without columns leaves an empty result."""
-        if self._closed is None:
-            if self._writer is None:
-                self._open([])
-            assert self._writer is not None
-            self._writer.close()
-            self._closed = self._spool.stat().st_size
-        return self._closed
-
-    def _open(self, columns: list[dict[str, "Signature | str"]]) -> None:
-        self._signatures = [_signature(one["typeSignature"]) for one in columns]
-        self.columns = tuple(ResultColumn(str(one["name"]), str(one["type"])) for one in columns)
-        fields = [(one.name, arrow_type(type_)) for one, type_ in zip(self.columns, self._signatures, strict=True)]
-        self._schema = pa.schema(fields)
-        self._writer = SpoolWriter(self._spool, self._schema, self._limits)
-
-
-def _signature(raw: "Signature | str") -> Signature:
-    if isinstance(raw, str):
-        raise ValueError("Trino named a type without its signature")
-    return raw
