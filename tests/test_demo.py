@@ -141,17 +141,17 @@ def test_its_home_and_the_pages_of_the_stack_are_fit_to_be_seen(demo: Demo, widt
     with chromium.browser() as launched, chromium.tab(launched, f"http://{demo.host}", width, theme) as tab:
         tab.sign_in("data-engineer")
         expect(tab.page.get_by_role("region", name="Alerts")).to_contain_text("Targets down")
-        tab.look("demo-home", width, theme)
+        tab.look(f"demo-home-{width}-{theme}")
         tab.go("/x/stack/components")
         table = tab.page.get_by_role("region", name="Components, table")
         expect(table.get_by_role("link")).to_have_count(len(running_components(demo)))
         expect(table.locator("[data-state=healthy]").first).to_be_visible()
-        tab.look("demo-stack", width, theme)
+        tab.look(f"demo-stack-{width}-{theme}")
         table.get_by_role("link", name="Trino").click()
         expect(tab.page.get_by_text("SERVER STARTED")).to_be_visible()
-        tab.look("demo-component", width, theme)
+        tab.look(f"demo-component-{width}-{theme}")
         tab.go("/operate/health")
-        tab.look("demo-health", width, theme)
+        tab.look(f"demo-health-{width}-{theme}")
         tab.check_faults()
 
 

@@ -1,7 +1,8 @@
 """The gateway and forward-auth beside their peers, all in front of one nginx with constant answers.
 
 *Direct*: that nginx. *Plain nginx*: another one in front of it that checks nobody. *auth_request*: the same with the
-portal's authorize endpoint asked for each request. *configurable-http-proxy*: JupyterHub's, which checks nobody.
+portal's authorize endpoint asked for each request; *traefik*, *caddy* and *envoy* ask it, too.
+*configurable-http-proxy*: JupyterHub's, which checks nobody.
 """
 
 import sys
@@ -27,6 +28,7 @@ def measure(folder: Path) -> Iterator[Figure]:
         ways = {"direct": stack.enter_context(peers.application(folder / "application", house.target_port))}
         ways["gateway"] = _gateway(house)
         ways |= stack.enter_context(peers.nginx(folder / "nginx", house, ways["gateway"]))
+        ways |= stack.enter_context(peers.forward_auth(folder / "ingresses", house, ways["gateway"]))
         ways["proxy"] = stack.enter_context(peers.proxy(folder / "proxy", house.target_port))
         if apache := stack.enter_context(peers.mod_auth_openidc(folder, house.target_port)):
             ways["apache"] = apache
@@ -52,6 +54,8 @@ def _requests(ways: dict[str, Way]) -> Iterator[Figure]:
     what = "gateway / nginx that asks the same portal for each request"
     yield Figure("P1", what, ratio("gateway", "auth_request"), 0.5, True)
     yield Figure("P4", "nginx that asks the portal / gateway", ratio("auth_request", "gateway"), 1.5, True)
+    for name in ("traefik", "caddy", "envoy"):
+        yield Figure("P4", f"{name} that asks the portal / gateway", ratio(name, "gateway"))
     yield Figure("P1", "gateway / plain nginx that checks nobody", ratio("gateway", "nginx"))
 
 

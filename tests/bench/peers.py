@@ -1,15 +1,17 @@
-"""Peers of the gateway, each in front of the same application: nginx, configurable-http-proxy, mod_auth_openidc."""
+"""Peers of the gateway, each in front of the same application: nginx, configurable-http-proxy, mod_auth_openidc, and
+Traefik, Caddy and Envoy as they ask the portal (forward-auth)."""
 
 import asyncio
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from core.tests.gateway.ingress_page import block
 from core.tests.gateway.real import RealHouse
 from core.tests.identity import oidc_provider
 
@@ -106,6 +108,20 @@ def nginx(folder: Path, house: RealHouse, gateway: Way) -> Iterator[dict[str, Wa
     """
     with _nginx(folder, text):
         yield {"nginx": Way(plain, "127.0.0.1"), "auth_request": Way(asking, gateway.host, gateway.cookie)}
+
+
+@contextmanager
+def forward_auth(folder: Path, house: RealHouse, gateway: Way) -> Iterator[dict[str, Way]]:
+    """Traefik, Caddy and Envoy, which ask the portal for each request, configured as the operators' page says."""
+    with ExitStack() as stack:
+        found: dict[str, Way] = {}
+        for kind in ("traefik", "caddy", "envoy"):
+            place, port = folder / kind, child.free_port()
+            place.mkdir(parents=True)
+            text = block(kind, house.replica.port, house.target_port, gateway.host, port)
+            stack.enter_context(ingress.running(kind, place, text, port, gateway.host))
+            found[kind] = Way(port, gateway.host, gateway.cookie)
+        yield found
 
 
 @contextmanager

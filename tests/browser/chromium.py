@@ -85,11 +85,16 @@ class Tab:
         self.faults.clear()
         self.expected.clear()
 
-    def look(self, name: str, width: int, theme: str) -> None:
-        """A page is no wider than the window, axe finds nothing, and it is pictured."""
-        assert self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    def look(self, name: str) -> None:
+        """The page is no wider than the window, axe finds nothing, nothing was logged, and it is pictured."""
+        self.check_width()
         self.check_axe()
-        picture(self.page, f"{name}-{width}-{theme}")
+        self.check_faults()
+        picture(self.page, name)
+
+    def check_width(self) -> None:
+        """The page is no wider than the window."""
+        assert self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, self.page.url
 
     def check_axe(self) -> None:
         """axe finds nothing, once what comes and goes has done so: half faded text has no contrast."""

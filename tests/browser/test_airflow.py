@@ -112,7 +112,7 @@ def test_of_a_task_that_never_ran_the_page_says_so_instead_of_an_error(
         tasks.get_by_role("link", name="count", exact=True).click()
         expect(tab.page.get_by_text("count never ran: it has no log")).to_be_visible()
         assert tab.page.locator(".dag-title").inner_text() == run
-        looked_at(tab, "airflow-never-ran")
+        tab.look("airflow-never-ran")
 
 
 @pytest.mark.parametrize(("width", "theme"), SIZES)
@@ -121,29 +121,22 @@ def test_our_pages_fit_and_are_clean(launched: Browser, airflow_server: AirflowS
         tab.sign_in("analytics-engineer")
         tab.go("/x/airflow_dbt/dags")
         expect(tab.page.get_by_role("link", name="lines", exact=True)).to_be_visible()
-        looked_at(tab, f"airflow-dags-{width}-{theme}")
+        tab.look(f"airflow-dags-{width}-{theme}")
         tab.page.get_by_label("Name of a DAG").fill("no such")
         expect(tab.page.get_by_text('No DAG has "no such" in its name')).to_be_visible()
         assert tab.page.url.endswith("?q=no+such")
         tab.go("/x/airflow_dbt/dag?dag=lines")
         expect(tab.page.get_by_label("About lines")).to_contain_text("1 day")
-        looked_at(tab, f"airflow-dag-{width}-{theme}")
+        tab.look(f"airflow-dag-{width}-{theme}")
         tab.page.get_by_role("region", name="Runs, table").get_by_role("link").first.click()
         tab.page.wait_for_url("**/x/airflow_dbt/run?**")
         expect(tab.page.get_by_role("region", name="Tasks, table")).to_be_visible()
-        looked_at(tab, f"airflow-run-{width}-{theme}")
+        tab.look(f"airflow-run-{width}-{theme}")
         tab.go("/x/airflow_dbt/dag?dag=gone")
         tab.expect_fault("404")
         expect(tab.page.get_by_role("alert").first).to_contain_text("gone")
         tab.check_axe()
         tab.check_faults()
-
-
-def looked_at(tab: Tab, name: str) -> None:
-    assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-    tab.check_axe()
-    tab.check_faults()
-    picture(tab.page, name)
 
 
 def test_another_person_without_a_role_has_no_airflow(launched: Browser, airflow_server: AirflowServer) -> None:

@@ -96,7 +96,7 @@ def test_an_app_opens_in_the_console_at_the_place_that_the_address_names(
         expect(tab.page.get_by_role("heading", name="Wiki")).to_be_visible()
         expect(tab.page.get_by_role("status").filter(has_text="Opening")).to_have_count(0)
         tab.page.evaluate("1")
-        assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        tab.check_width()
         picture(tab.page, f"app-{width}-{theme}")
         tab.expect_fault("postMessage")  # axe speaks to every frame, also to one of another origin
         tab.check_axe()

@@ -44,7 +44,7 @@ def test_alerts_and_targets_have_a_page_and_a_card_on_home(
         expect(alerts.get_by_text(name).first).to_be_visible()
         expect(alerts.locator("[data-state=firing]").first).to_be_visible()
         picture(tab.page, f"alerts-{width}-{theme}")
-        assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        tab.check_width()
         tab.check_axe()
         tab.page.get_by_role("tab", name="Targets").click()
         targets = tab.page.get_by_role("region", name="Targets, table")

@@ -86,7 +86,7 @@ def test_dashboards_and_charts_are_found_filtered_and_opened(
         tab.page.get_by_role("switch", name="Mine").press("Space")
         expect(tab.page.get_by_text("No chart fits")).to_be_visible()
         tab.check_axe()
-        assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        tab.check_width()
         tab.go("/x/superset/data")
         expect(tab.page.get_by_role("cell", name="flights", exact=True)).to_be_visible(timeout=SLOW)
         tab.check_axe()

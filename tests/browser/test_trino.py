@@ -85,10 +85,6 @@ def patience() -> Iterator[None]:
     expect.set_options(timeout=5_000)
 
 
-def fits(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-
-
 @pytest.mark.parametrize(("width", "theme"), SIZES)
 def test_a_query_has_a_page_with_its_stages_and_is_stopped_from_there(
     launched: Browser, house: House, width: int, theme: str
@@ -101,14 +97,14 @@ def test_a_query_has_a_page_with_its_stages_and_is_stopped_from_there(
         link = tab.page.get_by_role("link", name=query["engine_query_id"])
         expect(link).to_be_visible()
         picture(tab.page, f"queries-{width}-{theme}")
-        fits(tab.page)
+        tab.check_width()
         tab.check_axe()
         link.click()
         stages = tab.page.get_by_role("region", name="Stages, table")
         expect(stages.get_by_role("row").nth(2)).to_be_visible()
         expect(stages.get_by_text("TableScan tpch:sf10:lineitem").first).to_be_visible()
         picture(tab.page, f"query-{width}-{theme}")
-        fits(tab.page)
+        tab.check_width()
         tab.check_axe()
         tab.page.get_by_role("button", name="Stop this query").click()
         dialog = tab.page.get_by_role("dialog")
@@ -146,7 +142,7 @@ def test_the_workbench_says_what_trinos_rules_took_away(
         tab.page.get_by_text("Messages", exact=True).click()
         expect(tab.page.get_by_text("(regionkey = 1)")).to_be_visible()
         picture(tab.page, f"restricted-{width}-{theme}")
-        fits(tab.page)
+        tab.check_width()
         tab.check_axe()
         tab.check_faults()
 

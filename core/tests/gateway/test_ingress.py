@@ -4,40 +4,21 @@ The page's blocks are used as they are, with addresses put in: what is printed t
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
 from websockets.asyncio.server import serve
 
-from bootstrap.paths import ROOT
 from real_servers import child
 from real_servers.ingress import KINDS, Ingress, NotAvailable, running
 
-from .real import PORTAL_HOST, SESSION, Answer, RealHouse, Seat, everything, real_house
+from .ingress_page import block
+from .real import SESSION, Answer, RealHouse, Seat, everything, real_house
 from .test_websockets import Echo, chosen, opened, refused
 from .upstream import RawApp, raw_app
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
-PAGE = ROOT / "docs" / "operators" / "gateway.md"
-
-
-def block(name: str, portal: int, app: int, host: str, listen: int) -> str:
-    """The page's block of that name, with these addresses for the ones of the example."""
-    found = re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert found, name
-    text = (
-        found[1].replace("portal.internal:8600", f"127.0.0.1:{portal}").replace("app.internal:8080", f"127.0.0.1:{app}")
-    )
-    text = text.replace("wiki.lake.example", host.partition(":")[0]).replace(
-        "lake.example", PORTAL_HOST.partition(":")[0]
-    )
-    for name, number in (("portal.internal", portal), ("app.internal", app)):  # where name and port stand apart
-        text = re.sub(
-            rf"address: {re.escape(name)}, port_value: \d+", f"address: 127.0.0.1, port_value: {number}", text
-        )
-    return text.replace("8443", str(listen)).replace("8444", str(child.free_port()))
 
 
 @pytest.fixture(scope="module")

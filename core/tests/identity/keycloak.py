@@ -14,13 +14,13 @@ import httpx
 from openlakes_portal.testing.identity_provider import SignInFailed
 from openlakes_portal_stack.components.keycloak import (
     ADMIN,
-    CLIENT_ID,
     COMPONENT,
     REALM,
     VERSION,
     admin_password,
     client_secret,
 )
+from openlakes_portal_stack.components.signing_in import CLIENT_ID
 from real_servers.raised import raised
 
 from .contract import browser, is_callback, walk

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from openlakes_portal.testing.identity_provider import SignInFailed
-from openlakes_portal_stack.components.oidc_provider import CLIENT_ID, COMPONENT, client_secret
+from openlakes_portal_stack.components.oidc_provider import COMPONENT, client_secret
+from openlakes_portal_stack.components.signing_in import CLIENT_ID
 from real_servers.raised import raised
 
 from .contract import browser, is_callback, walk

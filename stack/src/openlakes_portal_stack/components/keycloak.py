@@ -13,14 +13,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from openlakes_portal_stack.components.signing_in import CLIENT_ID, sign_in
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import java, maven_artifact, no_maven, once
 from openlakes_portal_stack.runner.layout import write_whole
-from openlakes_portal_stack.runner.loopback import ask
+from openlakes_portal_stack.runner.loopback import answers
 
 VERSION = "26.7.3"
 REALM = "openlakes"
-CLIENT_ID = "openlakes-portal"
 CLIENTS = (CLIENT_ID, "openlakes-bot", "airflow", "superset")
 """Clients of the realm that have a secret."""
 ADMIN = "admin"
@@ -127,21 +127,11 @@ def _environment(site: Site) -> dict[str, str]:
 
 
 def _ready(site: Site) -> bool:
-    try:
-        with ask(f"http://127.0.0.1:{site.ports['health']}/health/ready", 5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    return answers(f"http://127.0.0.1:{site.ports['health']}/health/ready")
 
 
 def _settings(site: Site) -> Mapping[str, Any]:
-    provider = {
-        "issuer": f"{site.address}/realms/{REALM}",
-        "client_id": CLIENT_ID,
-        "client_secret": client_secret(site),
-        "scopes": ["openid", "profile", "email"],
-    }
-    return {} if site.is_external else {"auth": {"mode": "oidc", "oidc": provider}}
+    return sign_in(site, f"{site.address}/realms/{REALM}", client_secret(site), "openid", "profile", "email")
 
 
 COMPONENT = Component(

@@ -12,12 +12,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from openlakes_portal_stack.components.signing_in import sign_in
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import node, once
 from openlakes_portal_stack.runner.layout import write_whole
 
 VERSION = "9.13.3"
-CLIENT_ID = "openlakes-portal"
 MANIFESTS = ("package.json", "package-lock.json")
 
 
@@ -72,13 +72,7 @@ def _ready(site: Site) -> bool:
 
 
 def _settings(site: Site) -> Mapping[str, Any]:
-    provider = {
-        "issuer": site.address,
-        "client_id": CLIENT_ID,
-        "client_secret": client_secret(site),
-        "scopes": ["openid", "profile", "email", "groups"],
-    }
-    return {} if site.is_external else {"auth": {"mode": "oidc", "oidc": provider}}
+    return sign_in(site, site.address, client_secret(site), "openid", "profile", "email", "groups")
 
 
 COMPONENT = Component(

@@ -7,7 +7,6 @@ the folder in which they run. Alerts go to Alertmanager and from there to nobody
 
 import json
 import shutil
-import urllib.error
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from openlakes_portal_stack.components import trino
 from openlakes_portal_stack.runner.component import Component, Program, Site
 from openlakes_portal_stack.runner.fetch import debian_packages, no_debian, once
 from openlakes_portal_stack.runner.layout import write_whole
-from openlakes_portal_stack.runner.loopback import ask
+from openlakes_portal_stack.runner.loopback import answers
 
 VERSION = "Debian's"
 JOB = "openlakes-portal"
@@ -195,18 +194,7 @@ def _public(site: Site, app: str) -> str:
 
 
 def _ready(site: Site) -> bool:
-    return all(_answers(f"{address}/-/ready") for address in (site.address, alertmanager_address(site)))
-
-
-def _answers(address: str) -> bool:
-    try:
-        with ask(address, 2) as answer:
-            return bool(answer.status == 200)
-    except urllib.error.HTTPError as refused:
-        refused.close()
-    except OSError:
-        pass
-    return False
+    return all(answers(f"{address}/-/ready") for address in (site.address, alertmanager_address(site)))
 
 
 def _settings(site: Site) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@
 the token and the key of OpenBao.
 """
 
+import urllib.error
 import urllib.request
 from http.client import HTTPResponse
 
@@ -14,3 +15,15 @@ def ask(request: str | urllib.request.Request, seconds: float) -> HTTPResponse:
     """The answer. Raises what `urllib.request.urlopen` raises."""
     answer: HTTPResponse = _direct.open(request, timeout=seconds)
     return answer
+
+
+def answers(address: str, seconds: float = 3) -> bool:
+    """Whether a GET of this address is answered with 200."""
+    try:
+        with ask(address, seconds) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+    except (OSError, ValueError):
+        pass
+    return False

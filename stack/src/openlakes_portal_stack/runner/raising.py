@@ -8,7 +8,6 @@ import shutil
 import threading
 import time
 import traceback
-import urllib.error
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from openlakes_portal_stack.runner.component import (
     owner_of,
 )
 from openlakes_portal_stack.runner.layout import Layout, Record, write_whole
-from openlakes_portal_stack.runner.loopback import ask
+from openlakes_portal_stack.runner.loopback import answers
 from openlakes_portal_stack.runner.progress import Journal, Listener, Phase, read
 from openlakes_portal_stack.runner.site import StackSite
 from openlakes_portal_stack.runner.supervision import COMING, RUNNING, Supervisor, listening
@@ -161,11 +160,11 @@ class Raising:
                 self.interruption.wait(0)
 
     def _await_portal(self, component: Component) -> None:
-        if not component.needs_portal or _answers(f"{self.record.portal}/.well-known/jwks.json"):
+        if not component.needs_portal or answers(f"{self.record.portal}/.well-known/jwks.json"):
             return
         self._note(component, "waiting", f"for the portal at {self.record.portal}: it takes its keys from there")
         deadline = time.monotonic() + PORTAL_WITHIN
-        while not _answers(f"{self.record.portal}/.well-known/jwks.json"):
+        while not answers(f"{self.record.portal}/.well-known/jwks.json"):
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{component.title} takes the portal's keys from {self.record.portal}, and nobody answered there "
@@ -234,11 +233,3 @@ class Raising:
 
 def _titles(components: Mapping[str, Component], ids: Iterable[str]) -> str:
     return " and ".join(components[id].title if id in components else id for id in ids)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with ask(address, 3) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False
