@@ -55,23 +55,41 @@ PLAIN = [
     (type_of("time", 3), ["10:00:00.123", None, "00:00:00.000", "23:59:59.999"]),
     (type_of("varbinary"), ["AP8=", "", None, "AA=="]),
     (type_of("varchar"), ["", None, "null", " a,b "]),
-    (type_of("varchar"), ["],[", "[[", None, '{"a":[1],"b":2}']),
-    (type_of("varchar"), ['a"b', "line\nbreak", "tab\t", "back\\slash"]),
+    (type_of("varchar"), ["[[", "]", ",", "a],b"]),
     (type_of("varchar"), ["é😀", "\u2028", "\x7f", "true"]),
     (type_of("char", 4), ["a   ", None, "    ", "null"]),
     (type_of("uuid"), ["12151fd2-7586-11e9-8f9e-2a86e4085a59", None, "", "x"]),
+]
+BY_JSON = [
+    (type_of("varchar"), ["],[", "[[", None, '{"a":[1],"b":2}']),
+    (type_of("varchar"), ['a"b', "line\nbreak", "tab\t", "back\\slash"]),
     (LIST, [[1, None], [], None, [2**62]]),
+    (type_of("something new"), [True, None, "x", 1]),
 ]
 
 
-@pytest.mark.parametrize(("type_", "values"), PLAIN)
-def test_both_ways_give_the_same_values(type_: Signature, values: list[Any]) -> None:
+@pytest.mark.parametrize(
+    ("type_", "values", "by_csv"), [(*case, True) for case in PLAIN] + [(*case, False) for case in BY_JSON]
+)
+def test_both_ways_give_the_same_values(
+    type_: Signature, values: list[Any], by_csv: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_by_csv, ways = columns._by_csv, list[bool]()
+
+    def listen(*arguments: Any) -> Any:
+        found = read_by_csv(*arguments)
+        ways.append(found is not None)
+        return found
+
+    monkeypatch.setattr(columns, "_by_csv", listen)
     for rows, types in (
         ([[value] for value in values], (type_,)),
         ([[at, value, "x"] for at, value in enumerate(values)], (type_of("integer"), type_, type_of("varchar"))),
+        ([[values[0], "one row"]], (type_, type_of("varchar"))),
     ):
         found = [array.to_pylist() for array in read(rows, *types).columns]
         assert str(found) == str(expected(rows, *types)), "as text: NaN is not equal to itself"
+    assert ways[:2] == [by_csv, by_csv], "both ways are tried, and not the same one twice"
 
 
 def test_plain_rows_do_not_become_python_objects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +108,8 @@ def test_whatever_the_text_is(pairs: list[tuple[str | None, int | None]]) -> Non
 
 def test_nothing_at_all() -> None:
     assert read([], type_of("bigint"), LIST, data=b"[]").num_rows == 0
+    with pytest.raises(ValueError, match="should have 0 rows"):
+        read([], type_of("bigint"), data=b"[[1]]")
 
 
 @pytest.mark.parametrize(

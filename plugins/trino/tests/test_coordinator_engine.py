@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,10 +20,12 @@ from openlakes_portal_trino import plugin
 from openlakes_portal_trino.coordinator import reading
 from openlakes_portal_trino.coordinator.credentials import HeldCredential, TrinoCredential
 from openlakes_portal_trino.coordinator.engine import CoordinatorEngine
+from openlakes_portal_trino.coordinator.running import RunningInTrino
 from openlakes_portal_trino.coordinator.segments import Segment, segments_of
 from openlakes_portal_trino.coordinator.statements import bound
 from openlakes_portal_trino.parameters import ParameterMismatch
 from openlakes_portal_trino.settings import Settings
+from openlakes_portal_trino.spool import SpoolLimits
 
 from .conftest import Ask, EngineContext, Minted, person
 
@@ -91,6 +94,20 @@ async def test_values_arrive_exact(trino: CoordinatorEngine, ask: Ask) -> None:
     assert row["row"] == {"a": 1, "b": Decimal("1.500000000")}
     assert (str(row["clock"]), str(row["day"]), row["span"]) == ("10:00:00.123456", "2013-01-01", "0-3")
     assert [column.type for column in answer.status.columns][:2] == ["bigint", "decimal(38, 9)"]
+
+
+@pytest.mark.server
+async def test_what_no_column_can_hold_ends_the_statement_in_words(trino: CoordinatorEngine, ask: Ask) -> None:
+    answer = await ask(trino, "SELECT TIMESTAMP '9999-12-31 23:59:59 America/New_York'")
+    assert (answer.status.state, answer.status.error.kind) == ("failed", "engine")
+    assert "outside of the years 1 to 9999" in answer.status.error.message
+
+
+@pytest.mark.server
+async def test_a_result_without_rows_has_its_columns(trino: CoordinatorEngine, ask: Ask) -> None:
+    answer = await ask(trino, "SELECT nationkey, name FROM tpch.tiny.nation WHERE nationkey < 0")
+    assert (answer.status.rows, answer.status.total_rows) == (0, 0)
+    assert [column.name for column in answer.status.columns] == ["nationkey", "name"]
 
 
 @pytest.mark.server
@@ -210,6 +227,25 @@ async def test_a_server_that_is_away_fails_the_query_in_words(tmp_path: Path, as
     answer = await ask(CoordinatorEngine(context), "SELECT 1")
     assert answer.status.state == "failed"
     assert "cannot be reached" in answer.status.error.message
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("it is broken"), MemoryError(), OverflowError("too large")])
+async def test_whatever_goes_wrong_a_statement_ends(tmp_path: Path, fault: Exception) -> None:
+    def connect() -> Any:
+        raise fault
+
+    with ThreadPoolExecutor(1) as threads:
+        limits = SpoolLimits(None, 1 << 20, 1 << 20)
+        running = RunningInTrino(connect, "SELECT 1", tmp_path / "spool", limits, threads)
+        async with asyncio.timeout(10):
+            status = running.status()
+            while not status.done:
+                status = await running.wait(status, 1)
+        assert status.state == "failed"
+        assert status.error is not None
+        assert (str(fault) or "MemoryError") in status.error.message
+        assert (await running.stop()).state == "failed"
+    assert not (tmp_path / "spool").exists()
 
 
 async def test_a_statement_that_outlives_its_token_goes_on_with_a_new_one() -> None:

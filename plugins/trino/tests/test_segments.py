@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,15 +17,15 @@ import pytest
 from trino.client import TrinoStatus
 
 from openlakes_portal.spi import UpstreamError, UpstreamUnavailable
-from openlakes_portal_trino.coordinator import segments
+from openlakes_portal_trino.coordinator import segments, transport
 from openlakes_portal_trino.coordinator.reading import AHEAD, PageReader
-from openlakes_portal_trino.coordinator.segments import CODECS, SegmentStore, segments_of
+from openlakes_portal_trino.coordinator.segments import CODECS, SegmentStore, origins, segments_of
 from openlakes_portal_trino.coordinator.transport import MOST_BYTES
 from openlakes_portal_trino.coordinator.writing import ResultWriter
 from openlakes_portal_trino.settings import TrinoSettings
 from openlakes_portal_trino.spool import SpoolLimits
 
-Given = tuple[int, dict[str, str], bytes]
+Given = tuple[int, dict[str, str], bytes | Iterator[bytes]]
 Handler = Callable[[], Given | None]
 BIGINT = {"name": "n", "type": "bigint", "typeSignature": {"rawType": "bigint", "arguments": []}}
 
@@ -41,6 +42,10 @@ class Place:
         """Have something there; its address."""
         self.has[path] = lambda: (status, headers, body)
         return self.origin + path
+
+    def streams(self, path: str, body: Callable[[], Iterator[bytes]], status: int = 200, **headers: str) -> None:
+        """Have something there whose length nobody says."""
+        self.has[path] = lambda: (status, headers, body())
 
 
 def silent_until(event: threading.Event) -> Handler:
@@ -66,10 +71,13 @@ def make_place() -> Iterator[Callable[[], Place]]:
                     return
                 status, headers, body = given
                 self.send_response(status)
-                for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                length = {"Content-Length": str(len(body))} if isinstance(body, bytes) else {}
+                for name, value in (length | headers).items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):
+                    for part in (body,) if isinstance(body, bytes) else body:
+                        self.wfile.write(part)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""
@@ -160,6 +168,8 @@ ELSEWHERE = [
     "https://trino/v1/spooled/%2e%2e/query/20260101",
     "https://trino/v1/spooled/download/a?x=1",
     "https://trino/v1/SPOOLED/download/a",
+    "https://trino/v1/spooled/download/a\r\nHost: evil",
+    "http://[bad/v1/spooled/download/a",
     "/",
     "",
 ]
@@ -172,15 +182,15 @@ def test_c24_nothing_is_fetched_from_anywhere_else(coordinator: Place, uri: str)
         store.read(one(b"[[1]]", uri=uri))
     store.acknowledge(one(b"[[1]]", uri=uri))
     assert coordinator.asked == []
-    assert "evil" not in (refused.value.remedy or "")
+    assert "segment_addresses" in (refused.value.remedy or "")
     store.close()
 
 
 def test_a_store_that_the_settings_name_is_asked_and_may_be_sent_on_to(make_place: Callable[[], Place]) -> None:
     coordinator, lake, other = make_place(), make_place(), make_place()
     named = TrinoSettings.model_validate({"segment_addresses": [lake.origin + "/"]})
-    assert named.segment_origins == {lake.origin}
-    store = SegmentStore(coordinator.origin, named.segment_origins, None, 1.0)
+    allowed = origins(map(str, named.segment_addresses))
+    store = SegmentStore(coordinator.origin, allowed, None, 1.0)
     direct = lake.gives("/bucket/a?X-Amz-Signature=s", b"[[1]]")
     assert store.read(one(b"[[1]]", uri=direct)) == b"[[1]]"
     sent_on = coordinator.gives("/v1/spooled/download/a", b"", 303, Location=direct)
@@ -199,12 +209,19 @@ def test_a_store_that_the_settings_name_is_asked_and_may_be_sent_on_to(make_plac
     ("written", "origin"),
     [
         ("https://store.example", "https://store.example"),
-        ("https://store.example:443/", "https://store.example"),
+        ("HTTPS://Store.Example:443/", "https://store.example"),
         ("http://store.example:9000/bucket", "http://store.example:9000"),
+        ("https://[::1]:9000/x", "https://[::1]:9000"),
+        ("https://user@store.example/", None),
+        ("https://store.example\\@evil.example/", None),
+        ("https://store.example:x/", None),
+        ("http://[bad/", None),
+        ("ftp://store.example/", None),
+        ("store.example", None),
     ],
 )
-def test_addresses_of_stores_are_origins(written: str, origin: str) -> None:
-    assert TrinoSettings.model_validate({"segment_addresses": [written]}).segment_origins == {origin}
+def test_addresses_of_stores_are_origins(written: str, origin: str | None) -> None:
+    assert origins([written]) == ({origin} if origin else set())
 
 
 def changed(page: dict[str, Any], **told: Any) -> segments.Segment:
@@ -246,6 +263,7 @@ def test_l74_what_is_not_as_announced_or_too_large_is_refused(store: SegmentStor
         listed(b"x", rows=-1),
         {"encoding": "json", "segments": [listed(b"x", uri="/x")["segments"][0] | {"headers": {"x-amz-a": []}}]},
         {"encoding": "json", "segments": [listed(b"x", uri="/x")["segments"][0] | {"headers": 1}]},
+        listed(b"x", rows=float("inf")),  # type: ignore[arg-type]
     ],
 )
 def test_a_list_that_is_none_is_refused(page: dict[str, Any]) -> None:
@@ -290,6 +308,50 @@ def test_a_place_that_is_away_resets_hangs_or_stops_short(make_place: Callable[[
     store.close()
 
 
+def test_a_redirect_is_not_read_and_a_store_without_end_is_left(
+    coordinator: Place, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of these bodies never ends: a byte comes again and again, or as many as one likes."""
+    ended = threading.Event()
+
+    def drips() -> Iterator[bytes]:
+        while not ended.wait(0.02):
+            yield b" "
+
+    def floods() -> Iterator[bytes]:
+        while not ended.is_set():
+            yield b" " * 65536
+
+    monkeypatch.setattr(transport, "MOST_BYTES", 1024 * 1024)
+    coordinator.streams("/v1/spooled/onward", drips, 303, Location="https://evil.example/")
+    coordinator.streams("/v1/spooled/drips", drips)
+    coordinator.streams("/v1/spooled/floods", floods)
+    began = time.monotonic()
+    for uri, kind, told in (
+        ("/v1/spooled/onward", UpstreamUnavailable, "did not end its answer"),
+        ("/v1/spooled/drips", UpstreamUnavailable, "did not end its answer"),
+        ("/v1/spooled/floods", UpstreamError, "more than 1048576 bytes"),
+    ):
+        slow = SegmentStore(coordinator.origin, frozenset(), None, 0.2)
+        slow.give_up()  # once is enough
+        with pytest.raises(kind, match=told):
+            slow.read(one(b"[[1]]", uri=uri))
+        slow.close()
+    assert time.monotonic() - began < 10
+    ended.set()
+
+
+def test_no_address_of_a_segment_is_logged(
+    coordinator: Place, store: SegmentStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = coordinator.gives("/v1/spooled/download/secret", b"[[1]]", **{"no header": "x"})  # type: ignore[arg-type]
+    store.read(one(b"[[1]]", uri=uri))
+    coordinator.gives("/v1/spooled/download/secret", b"", 503)
+    with pytest.raises(UpstreamError):
+        store.read(one(b"[[1]]", uri=uri))
+    assert not [record for record in caplog.records if "secret" in record.getMessage()]
+
+
 class Pages:
     """A reader in front of the coordinator, and what it was given."""
 
@@ -300,6 +362,7 @@ class Pages:
 
     def take(self, *lists: dict[str, Any], last: bool = False) -> list[int]:
         """The numbers that a page brings out."""
+        self.writer.open([BIGINT])
         rows: Any = {"encoding": "json", "segments": [segment for each in lists for segment in each["segments"]]}
         status = TrinoStatus("q", {}, [], "", None if last else "next", None, None, rows, [BIGINT])
         return [row["n"] for batch in self.reader.batches(status) for row in batch.to_pylist()]
@@ -353,15 +416,16 @@ def test_rows_that_are_missing_or_twice_are_no_result(pages: Pages, offset: int)
 
 
 def test_fewer_rows_than_announced_are_no_result(pages: Pages) -> None:
-    with pytest.raises(ValueError, match="a segment of 2 rows has 1"):
+    with pytest.raises(ValueError, match="should have 2 rows"):
         pages.take(listed(b"[[0]]", rows=2), last=True)
 
 
-def test_a_stop_waits_for_no_segment(coordinator: Place, pages: Pages) -> None:
+def test_a_stop_waits_for_no_segment_and_begins_no_other(coordinator: Place, pages: Pages) -> None:
     hanging = threading.Event()
     coordinator.has["/v1/spooled/hang"] = silent_until(hanging)
+    many = [listed(b"[[0]]", offset=n, uri="/v1/spooled/hang") for n in range(50)]
     with ThreadPoolExecutor(1) as other:
-        taking = other.submit(pages.take, listed(b"[[0]]", uri="/v1/spooled/hang"), last=True)
+        taking = other.submit(pages.take, *many, last=True)
         time.sleep(0.2)
         assert not taking.done()
         began = time.monotonic()
@@ -369,4 +433,27 @@ def test_a_stop_waits_for_no_segment(coordinator: Place, pages: Pages) -> None:
         assert taking.result(5) == []
         assert time.monotonic() - began < 1
     pages.reader.close()
+    assert 0 < len(coordinator.asked) <= AHEAD + 1
+    hanging.set()
+
+
+def test_what_comes_after_a_cut_is_counted(pages: Pages) -> None:
+    """A result that is full asks for no more, and says how much there would have been."""
+    pages.writer.open([BIGINT])
+    rows: Any = {"encoding": "json", "segments": [listed(b"[[0]]", offset=n)["segments"][0] for n in range(10)]}
+    batches = pages.reader.batches(TrinoStatus("q", {}, [], "", None, None, None, rows, [BIGINT]))
+    assert next(batches).num_rows == 1
+    batches.close()  # type: ignore[attr-defined]
+    assert pages.reader.seen == 10
+
+
+def test_a_deaf_coordinator_keeps_nobody_waiting(coordinator: Place, store: SegmentStore) -> None:
+    hanging = threading.Event()
+    coordinator.has["/v1/spooled/ack/a"] = silent_until(hanging)
+    segment = one(b"[[1]]", uri="/v1/spooled/download/a")
+    began = time.monotonic()
+    for _ in range(5):
+        store.acknowledge(segment)
+    assert time.monotonic() - began < 3, "asked once, for a second"
+    assert len(coordinator.asked) == 1
     hanging.set()

@@ -76,17 +76,6 @@ class TrinoSettings(BaseModel, extra="forbid"):
             )
         return self
 
-    @property
-    def segment_origins(self) -> frozenset[str]:
-        """`segment_addresses` as they stand at the beginning of an address, with a port that is not the usual one."""
-        return frozenset(_origin(address) for address in self.segment_addresses)
-
-
-def _origin(address: HttpUrl) -> str:
-    usual = {"http": 80, "https": 443}[address.scheme]
-    port = "" if address.port in (None, usual) else f":{address.port}"
-    return f"{address.scheme}://{address.host}{port}"
-
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "[::1]") or host.startswith("127.") or host.endswith(".localhost")

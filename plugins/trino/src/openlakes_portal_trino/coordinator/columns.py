@@ -14,9 +14,21 @@ import pyarrow.csv
 
 from openlakes_portal_trino.coordinator.values import INTEGERS, Signature, arrow_type, column
 
-NESTED = frozenset({"array", "map", "row"})
 AS_TEXT = frozenset({*INTEGERS, "boolean", "double", "decimal", "date", "varchar", "char"})
 """Types whose text in JSON Arrow reads by itself; others are read as text and then converted as ever."""
+WRITTEN_PLAINLY = AS_TEXT | {
+    "real",
+    "time",
+    "time with time zone",
+    "timestamp",
+    "timestamp with time zone",
+    "interval day to second",
+    "interval year to month",
+    "uuid",
+    "ipaddress",
+    "varbinary",
+}
+"""Types of which Trino writes null, a number, true, false or one text, and nothing else."""
 UTC = " UTC"
 
 _PARSE = pyarrow.csv.ParseOptions(double_quote=False, newlines_in_values=False, ignore_empty_lines=False)
@@ -24,13 +36,13 @@ _PARSE = pyarrow.csv.ParseOptions(double_quote=False, newlines_in_values=False, 
 
 def batch(data: bytes, rows: int, signatures: Sequence[Signature], schema: pa.Schema) -> pa.RecordBatch:
     """The rows of a segment. Raises `ValueError` where they are not as many as Trino says, or are no JSON."""
-    if rows == 0:
-        return _empty(schema)
     arrays = _by_csv(data, rows, signatures)
     if arrays is None:
         found = orjson.loads(data)
-        if len(found) != rows:
-            raise ValueError(f"a segment of {rows} rows has {len(found)}")
+        if not isinstance(found, list) or len(found) != rows:
+            raise ValueError(f"a segment that should have {rows} rows has others")
+        if rows == 0:
+            return _empty(schema)
         arrays = [column(values, type_) for values, type_ in zip(zip(*found, strict=True), signatures, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -43,10 +55,10 @@ def _by_csv(data: bytes, rows: int, signatures: Sequence[Signature]) -> list[pa.
     """The columns; None where the rows cannot be read so."""
     if b"\\" in data or not (data.startswith(b"[[") and data.endswith(b"]]")):
         return None
-    if any(signature["rawType"] in NESTED for signature in signatures):
+    if any(signature["rawType"] not in WRITTEN_PLAINLY for signature in signatures):
         return None
-    text = data[2:-2].replace(b"],[", b"\n")
-    if text.count(b"\n") != rows - 1:  # a value has `],[` in it
+    text = data[2:-2].replace(b"],[", b"\n") + b"\n"
+    if text.count(b"\n") != rows:  # a value has `],[` in it
         return None
     types = {f"f{at}": _read_as(signature) for at, signature in enumerate(signatures)}
     try:

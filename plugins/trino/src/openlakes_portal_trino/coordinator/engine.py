@@ -166,10 +166,17 @@ class CoordinatorEngine:
 
         def connect() -> "Connection":
             from openlakes_portal_trino.coordinator.connection import Connection, Server
+            from openlakes_portal_trino.coordinator.segments import origins
 
             settings = self._settings
-            address, stores = str(settings.address).rstrip("/"), settings.segment_origins
-            server = Server(address, settings.verify, settings.timeout, settings.source, segments, stores)
+            server = Server(
+                str(settings.address).rstrip("/"),
+                settings.verify,
+                settings.timeout,
+                settings.source,
+                segments,
+                origins(map(str, settings.segment_addresses)),
+            )
             return Connection(server, credential, catalog, schema, session or {})
 
         return connect

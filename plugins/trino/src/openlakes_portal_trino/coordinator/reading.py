@@ -25,22 +25,27 @@ class PageReader:
         self._writer = writer
         self._store = store
         self._stopping = stopping
-        self._threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="trino-segments")
+        self._fetching = ThreadPoolExecutor(AHEAD, thread_name_prefix="trino-segments")
+        self._acknowledging = ThreadPoolExecutor(1, thread_name_prefix="trino-acknowledge")
         self._waiting: deque[tuple[Segment, Future[pa.RecordBatch]]] = deque()
         self._used = self._closed = False
         self.seen = 0
 
     def batches(self, status: TrinoStatus) -> Iterator[pa.RecordBatch]:
-        """What is there now that this page has come; after the last page everything. Ends early where the statement is
-        being stopped. Raises `UpstreamError`, `UpstreamUnavailable`, and `ValueError` for what is not as announced."""
-        if status.columns:
-            self._writer.open(status.columns)
+        """What is there now that this page, whose columns the writer knows, has come; after the last page everything.
+        Ends early where the statement is being stopped. Raises `UpstreamError`, `UpstreamUnavailable`, and `ValueError`
+        for what is not as announced."""
         if isinstance(status.rows, dict):
-            for segment in segments_of(status.rows):
+            for segment in self._announced(segments_of(status.rows)):
                 yield from self._given(AHEAD - 1)
-                self._take(segment)
+                if self._stopping():
+                    return
+                self._used = True
+                self._waiting.append((segment, self._fetching.submit(self._read, segment)))
         elif rows := rows_of(status):
             yield from self._given(0)
+            if self._stopping():
+                return
             self.seen += len(rows)
             yield self._writer.of_rows(rows)
         if status.next_uri is None:
@@ -51,24 +56,27 @@ class PageReader:
         if self._closed:
             return
         self._closed = True
+        self._store.give_up()
         for segment, reading in self._waiting:
             reading.cancel()
-            self._threads.submit(self._store.acknowledge, segment)
+            self._acknowledging.submit(self._store.acknowledge, segment)
         if self._used:
-            self._threads.submit(self._store.close)
+            self._acknowledging.submit(self._store.close)
         else:
             self._store.close()
-        self._threads.shutdown(wait=False)
+        self._fetching.shutdown(wait=False)
+        self._acknowledging.shutdown(wait=False)
 
-    def _take(self, segment: Segment) -> None:
-        if segment.offset != self.seen:
-            raise UpstreamError(
-                f"Trino announced row {segment.offset} of the result where row {self.seen} comes next.",
-                upstream="trino",
-            )
-        self.seen += segment.rows
-        self._used = True
-        self._waiting.append((segment, self._threads.submit(self._read, segment)))
+    def _announced(self, segments: list[Segment]) -> list[Segment]:
+        """The same, each beginning where the one before it ends."""
+        for segment in segments:
+            if segment.offset != self.seen:
+                raise UpstreamError(
+                    f"Trino announced row {segment.offset} of the result where row {self.seen} comes next.",
+                    upstream="trino",
+                )
+            self.seen += segment.rows
+        return segments
 
     def _read(self, segment: Segment) -> pa.RecordBatch:
         return self._writer.of_segment(self._store.read(segment), segment.rows)
@@ -83,5 +91,5 @@ class PageReader:
             self._waiting.popleft()
             batch = reading.result()
             if segment.inline is None:
-                self._threads.submit(self._store.acknowledge, segment)
+                self._acknowledging.submit(self._store.acknowledge, segment)
             yield batch

@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from trino.client import TrinoStatus
 from trino.exceptions import TrinoQueryError
 
@@ -86,26 +86,29 @@ class RunningInTrino:
         if self._stopping.is_set():  # before it was sent
             self._fail(STOPPED, None)
             return
-        connection = self._connect()
         writer = ResultWriter(self._spool, self._limits)
-        reader = PageReader(writer, connection.store(), self._stopping.is_set)
         try:
-            self._follow(connection, connection.begin(self._sql), reader, writer)
+            with (
+                closing(self._connect()) as connection,
+                closing(PageReader(writer, connection.store(), self._stopping.is_set)) as reader,
+            ):
+                self._follow(connection, connection.begin(self._sql), reader, writer)
         except TrinoQueryError as error:
             self._fail(translated(error), error.query_id)
         except PortalError as error:
             self._fail(QueryError(f"{error.detail} {error.remedy or ''}".strip(), "engine"), None)
-        except (pa.ArrowException, ValueError, TypeError, KeyError, OSError) as error:
-            self._fail(QueryError(f"Trino's answer could not be kept: {str(error)[:300]}", "engine"), None)
+        except Exception as error:  # whatever a server sends or a value is, the statement comes to an end
+            told = str(error)[:300] or type(error).__name__
+            self._fail(QueryError(f"Trino's answer could not be kept: {told}", "engine"), None)
         finally:
-            reader.close()
-            writer.close()
-            connection.close()
+            writer.release()
 
     def _follow(self, connection: Connection, status: TrinoStatus, reader: PageReader, writer: ResultWriter) -> None:
         while True:
             self._next = status.next_uri
             full = False
+            if status.columns:
+                writer.open(status.columns)
             self._publish(status, writer)
             for batch in reader.batches(status):
                 full = not writer.write(batch)

@@ -8,9 +8,8 @@ person's credential. What arrives has the size that was announced, which is boun
 
 import base64
 import re
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,11 @@ PLACE = re.compile(r"/v1/spooled/[A-Za-z0-9_=/-]+")
 ENCODINGS = ["json+zstd", "json+lz4", "json"]
 CODECS = {"json+zstd": "zstd", "json+lz4": "lz4_raw", "json": None}
 OF_STORES = ("x-amz-", "x-goog-", "x-ms-")
+USUAL = {"http": 80, "https": 443}
+NAME_IT = (
+    "Name its address in `trino.segment_addresses`, or have Trino hand results out itself "
+    "(`protocol.spooling.retrieval-mode=COORDINATOR_PROXY`)."
+)
 BUSY = (429, 502, 503, 504)
 PAUSES = (0.2, 0.6)
 """Seconds between tries. urllib3's own ones would write the address of a segment, by which anybody may read it, into
@@ -51,12 +55,30 @@ class Segment:
     headers: Mapping[str, str]
 
 
+def origin_of(address: str) -> str | None:
+    """Scheme, host and port as one text, the usual port left out; None for what has none, or names somebody in it."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host or parts.scheme not in USUAL or "@" in parts.netloc or "\\" in address:
+        return None
+    told = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{told}" + ("" if port in (None, USUAL[parts.scheme]) else f":{port}")
+
+
+def origins(addresses: Iterable[str]) -> frozenset[str]:
+    """Those of these addresses."""
+    return frozenset(origin for address in addresses if (origin := origin_of(address)) is not None)
+
+
 def segments_of(data: Mapping[str, Any]) -> list[Segment]:
     """What a page lists. Raises `UpstreamError` where it is not as the protocol has it."""
     try:
         codec = CODECS[data["encoding"]]
         return [_segment(raw, codec) for raw in data["segments"]]
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise UpstreamError(
             "Trino lists the parts of the result in a way that the portal does not know.",
             upstream="trino",
@@ -92,6 +114,8 @@ class SegmentStore:
         self._origin = origin
         self._allowed = allowed
         self._timeout = timeout
+        self._over = threading.Event()
+        self._deaf = False
         self._session = BoundedSession(PATIENCE * timeout)
         self._session.trust_env = False
         self._session.verify = str(verify) if verify else True
@@ -112,10 +136,16 @@ class SegmentStore:
 
     def acknowledge(self, segment: Segment) -> None:
         """Let Trino delete it. Where that fails, Trino does so once the segment's time is over."""
-        if segment.inline is not None:
+        if segment.inline is not None or self._deaf:
             return
-        with suppress(UpstreamError, UpstreamUnavailable):
-            self._get(self._at_coordinator(segment.acknowledge), {})
+        try:
+            self._get_once(self._at_coordinator(segment.acknowledge), {})
+        except (UpstreamError, UpstreamUnavailable):
+            self._deaf = True  # it would keep the others waiting, too
+
+    def give_up(self) -> None:
+        """Try nothing again: nobody waits for it any more."""
+        self._over.set()
 
     def close(self) -> None:
         """Let the connections go."""
@@ -129,40 +159,43 @@ class SegmentStore:
             raise UpstreamError(
                 f"A part of the result cannot be read: its place answered {answer.status_code}.",
                 upstream="trino",
-                remedy="Run the statement again.",
+                remedy=NAME_IT if answer.is_redirect else "Run the statement again.",
             )
         return answer.content
 
     def _get(self, address: str, headers: Mapping[str, str]) -> requests.Response:
-        for pause in PAUSES:
-            with suppress(UpstreamUnavailable):
+        pauses = iter(PAUSES)
+        while True:
+            pause = next(pauses, None)
+            try:
                 answer = self._get_once(address, headers)
-                if answer.status_code not in BUSY:
+            except UpstreamUnavailable:
+                if pause is None or self._over.wait(pause):
+                    raise
+            else:
+                if answer.status_code not in BUSY or pause is None or self._over.wait(pause):
                     return answer
-            time.sleep(pause)
-        return self._get_once(address, headers)
 
     def _get_once(self, address: str, headers: Mapping[str, str]) -> requests.Response:
         sent = {**headers, "accept-encoding": "identity"}
-        with translated("The store of Trino's results"):
+        with translated("The store of Trino's results", "Trino names a part of the result in a way that is none."):
             return self._session.get(address, headers=sent, timeout=self._timeout, allow_redirects=False)
 
     def _checked(self, uri: str) -> str:
-        parts = urlsplit(uri)
-        if f"{parts.scheme}://{parts.netloc}" in self._allowed:
-            return uri
-        return self._at_coordinator(uri)
+        return uri if origin_of(uri) in self._allowed else self._at_coordinator(uri)
 
     def _at_coordinator(self, uri: str) -> str:
         """As with `nextUri`, whatever host Trino writes: its own place for segments is at the configured address."""
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            parts = urlsplit("")
         if not PLACE.fullmatch(parts.path) or parts.query:
             host = parts.hostname or "nowhere"
             raise UpstreamError(
                 f"Trino keeps parts of the result at {host}, where the portal does not go.",
                 upstream="trino",
-                remedy="Name its address in `trino.segment_addresses`, or have Trino hand results out itself "
-                "(`protocol.spooling.retrieval-mode=COORDINATOR_PROXY`).",
+                remedy=NAME_IT,
             )
         return self._origin + parts.path
 

@@ -1,9 +1,10 @@
 """What every request to Trino and to the stores of its results has in common: answers are bounded in size and time, and
 errors are told in the SPI's vocabulary."""
 
+import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +20,14 @@ MOST_BYTES = 160 * 1024 * 1024
 """Of one page or segment; Trino's own are up to 128 MiB where it is told to make them that large."""
 PATIENCE = 6
 """An answer may take so many times what one call may be silent."""
+
+
+def _names_no_address(record: logging.LogRecord) -> bool:
+    return "parse headers" not in str(record.msg)
+
+
+# It would write whole addresses: whoever reads that of a segment may read the segment.
+logging.getLogger("urllib3.connection").addFilter(_names_no_address)
 
 
 class BoundedSession(requests.Session):
@@ -37,6 +46,10 @@ class BoundedSession(requests.Session):
         # As `Response.content` keeps it; there is no other way to hand a body over.
         response._content = body
         return response
+
+    def resolve_redirects(self, *args: Any, **more: Any) -> Generator[requests.Response, None, None]:
+        """None is followed by itself; requests would also read the body of one that is not, without any bound."""
+        yield from ()
 
     def _read(self, raw: Any) -> bytes:
         deadline, parts, size = time.monotonic() + self._within, [], 0
@@ -58,7 +71,7 @@ class BoundedSession(requests.Session):
 
 
 @contextmanager
-def translated(whose: str = "Trino") -> Iterator[None]:
+def translated(whose: str = "Trino", no_value: str = "Trino's answer is no JSON.") -> Iterator[None]:
     """The client's errors in the SPI's vocabulary; errors of the statement itself stay what they are."""
     try:
         yield
@@ -76,4 +89,4 @@ def translated(whose: str = "Trino") -> Iterator[None]:
         told = f"Trino answered {status[1]}." if status is not None else "Trino answered wrongly."
         raise UpstreamError(told, upstream="trino", remedy="See Trino's own log.") from error
     except ValueError as error:
-        raise UpstreamError("Trino's answer is no JSON.", upstream="trino") from error
+        raise UpstreamError(no_value, upstream="trino") from error

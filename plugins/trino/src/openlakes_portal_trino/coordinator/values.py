@@ -137,7 +137,10 @@ def _moment(text: str) -> datetime:
 def _zoned(text: str) -> datetime:
     """`2013-01-01 10:00:00.000 America/New_York` or `... +02:00`, as an instant."""
     moment, _, zone = text.rpartition(" ")
-    return datetime.fromisoformat(moment).replace(tzinfo=_zone(zone)).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(moment).replace(tzinfo=_zone(zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is outside of the years 1 to 9999 in UTC") from error
 
 
 def _zone(name: str) -> timezone | ZoneInfo:

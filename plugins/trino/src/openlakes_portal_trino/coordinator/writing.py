@@ -1,6 +1,7 @@
 """A result of Trino into the spool, as Arrow; the file is opened once the columns are known."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,15 @@ class ResultWriter:
 
     def write(self, batch: pa.RecordBatch) -> bool:
         """Keep some rows; False once nothing more is wanted."""
-        assert self._writer is not None, "columns come before rows"
+        if self._writer is None:
+            raise ValueError("rows came before their columns")
         return self._writer.write(batch)
+
+    def release(self) -> None:
+        """Let the file go, whatever is in it."""
+        if self._writer is not None and self._closed is None:
+            with suppress(OSError, pa.ArrowException):  # such as on a full disk
+                self._writer.close()
 
     def close(self) -> int:
         """End the stream; bytes of the whole file. A statement without columns leaves an empty result."""
