@@ -1,4 +1,4 @@
-"""Load on a server whose answers are all of one length, and the time of each: raw sockets, one request in flight."""
+"""Load on a server whose answers are nearly all of one length, and the time of each: raw sockets, one request each."""
 
 import selectors
 import socket
@@ -53,8 +53,8 @@ def once(port: int, request: bytes) -> bytes:
 
 
 def load(port: int, request: bytes, connections: int, seconds: float = 3.0) -> Load:
-    """Ask again and again; every answer must be as long as the first one was."""
-    once(port, request)  # may be longer than the others: mod_auth_openidc renews its cookie in one answer a minute
+    """Ask again and again. Answers are as long as the first one was, or say how long they are: mod_auth_openidc renews
+    its cookie in some answers of a minute."""
     length = len(once(port, request))
     selector = selectors.DefaultSelector()
     began: dict[socket.socket, float] = {}
@@ -73,6 +73,8 @@ def load(port: int, request: bytes, connections: int, seconds: float = 3.0) -> L
             part = connection.recv(1 << 20)
             if not part:
                 raise RuntimeError("the server closed a connection under load")
+            if missing[connection] == length != len(part):
+                missing[connection] = _length(part) or length
             missing[connection] -= len(part)
             if missing[connection] < 0:
                 raise RuntimeError(f"an answer is longer than the first one: {part[:200]!r}")
@@ -88,11 +90,15 @@ def load(port: int, request: bytes, connections: int, seconds: float = 3.0) -> L
 
 
 def _is_whole(answer: bytearray) -> bool:
-    head, end, body = bytes(answer).partition(b"\r\n\r\n")
-    if not end:
-        return False
-    for line in head.lower().split(b"\r\n"):
+    length = _length(bytes(answer))
+    return length is not None and len(answer) >= length
+
+
+def _length(answer: bytes) -> int | None:
+    """Bytes of a whole answer, by its head; None where that is not all there."""
+    head, end, _ = answer.partition(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n") if end else ():
         name, _, value = line.partition(b":")
         if name == b"content-length":
-            return len(body) >= int(value)
-    return False
+            return len(head) + len(end) + int(value)
+    return None
