@@ -75,6 +75,8 @@ def test_what_one_replica_wrote_the_other_reads_for_its_owner_alone(replicas: Ca
     writer, reader = first.start(), second.start()
     id = writer.post(f"{API}queries", json={"sql": SQL, "row_limit": 1_000_000}).raise_for_status().json()["id"]
     until(lambda: writer.get(f"{API}queries/{id}").json()["state"] == "finished", 60)
+    # The writer knows by itself; the other one by the record, which follows once the result is in the store.
+    until(lambda: reader.get(f"{API}queries/{id}").json()["state"] == "finished", 30)
     seen = reader.get(f"{API}queries/{id}").json()
     assert (seen["state"], seen["rows"], seen["results_kept"]) == ("finished", 100_000, True)
     assert total(reader.get(f"{API}queries/{id}/results", headers=ARROW)) == (100_000, SUM)
