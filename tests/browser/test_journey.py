@@ -253,6 +253,21 @@ def test_a_closed_tab_comes_back_with_its_text(dana: chromium.Tab) -> None:
     dana.check_faults()
 
 
+@pytest.mark.parametrize(
+    ("asked", "text"), [("saved=site.all-flights", "flights"), ("table=lakehouse.nyc.planes", "planes")]
+)
+def test_what_the_address_asks_for_opens_once(dana: chromium.Tab, asked: str, text: str) -> None:
+    """Once: it asked again with each answer, and a tab came with each."""
+    page = dana.page
+    dana.page.goto(f"{dana.address}/x/trino/sql?{asked}")
+    page.wait_for_selector(".monaco-editor .view-line")
+    expect(page.locator(".monaco-editor .view-lines")).to_contain_text(text)
+    page.wait_for_timeout(1500)
+    expect(page.locator(".sql-pick")).to_have_count(2)
+    assert not {"saved", "table"} & set(parse_qs(urlsplit(page.url).query))
+    dana.check_faults()
+
+
 def test_enter_in_a_parameter_runs_the_query(dana: chromium.Tab) -> None:
     page = dana.page
     open_workbench(dana, "SELECT name FROM lakehouse.nyc.airlines WHERE carrier = :code")

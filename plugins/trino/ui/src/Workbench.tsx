@@ -89,6 +89,8 @@ function Bench({ owner, engines }: { owner: string; engines: EngineInfo[] }): Re
     (part: Record<string, string | null>) =>
       setParameters(
         (old) => {
+          // What the address asked for once: `old` may be of a render that still had it, and would ask again for ever.
+          for (const asked of ["saved", "table"]) old.delete(asked);
           for (const [name, value] of Object.entries(part)) {
             if (value) old.set(name, value);
             else old.delete(name);
