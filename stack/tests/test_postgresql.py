@@ -1,5 +1,6 @@
 """What fills a database of the stack's PostgreSQL is done once in the life of a cluster."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def test_it_is_done_once_and_anew_where_the_cluster_is_another(cluster: list[str
     done: list[str] = []
     for number in ("7380", "7380", "7381", "7381", "7380"):
         cluster[0] = number
-        postgresql.once(site, tmp_path / "mark", lambda number=number: done.append(number))  # type: ignore[misc]
+        postgresql.once(site, tmp_path / "mark", partial(done.append, number))
     assert done == ["7380", "7381", "7380"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 from openlakes_portal_stack.components.seaweedfs import COMPONENT, access
+from openlakes_portal_stack.runner.component import Site
 from real_servers.raised import raised
 
 
@@ -43,9 +44,14 @@ class S3Server:
         return name
 
 
+def served(site: Site) -> S3Server:
+    """The server of a stack in which it runs."""
+    account = access(site)
+    return S3Server(site.ports["s3"], account["access_key"], account["secret_key"])
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[S3Server]:
     """A SeaweedFS whose data lie in `folder`; the lakehouse's tables, which no test of S3 needs, are left away."""
     with raised(folder / "stack", replace(COMPONENT, finish=lambda site: None)) as server:
-        account = access(server.site)
-        yield S3Server(server.site.ports["s3"], account["access_key"], account["secret_key"])
+        yield served(server.site)

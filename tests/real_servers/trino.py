@@ -20,6 +20,7 @@ from openlakes_portal_stack.components.trino import AUDIENCE, COMPONENT, PROBE, 
 from openlakes_portal_stack.runner.component import Site
 from real_servers.jwks import serving
 from real_servers.raised import raised
+from real_servers.seaweedfs import S3Server, served
 
 # Read again each second: a test may write others into `TrinoServer.rules`.
 RULES = {
@@ -77,19 +78,11 @@ class TrinoServer:
     issuer: str
     rules: Path
     key: ECKey
-    store: Site
+    store: S3Server
 
     def spooled(self) -> set[str]:
         """Results' segments that lie in the store."""
-        s3 = seaweedfs.access(self.store)
-        files = pafs.S3FileSystem(
-            access_key=s3["access_key"],
-            secret_key=s3["secret_key"],
-            region=s3["region"],
-            scheme="http",
-            endpoint_override=s3["endpoint"].removeprefix("http://"),
-        )
-        found = files.get_file_info(pafs.FileSelector(places.SPOOL, recursive=True))
+        found = self.store.files().get_file_info(pafs.FileSelector(places.SPOOL, recursive=True))
         return {entry.path for entry in found if entry.type == pafs.FileType.File}
 
     def token(self, user: str, lifetime: int = 300, audience: str = AUDIENCE) -> str:
@@ -111,4 +104,4 @@ def running(folder: Path) -> Iterator[TrinoServer]:
         raised(folder / "stack", WITH_RULES, seaweedfs.COMPONENT, portal=issuer) as server,
     ):
         site = server.site
-        yield TrinoServer(site.address, certificate(site), issuer, _rules(site), key, site.of("seaweedfs"))
+        yield TrinoServer(site.address, certificate(site), issuer, _rules(site), key, served(site.of("seaweedfs")))

@@ -41,12 +41,12 @@ def _install(site: Site) -> None:
 def _prepare(site: Site) -> None:
     if (site.folder / "keys.json").exists():
         write_whole(site.folder / MARK, "")  # also where an older version wrote the key
+    elif (site.folder / MARK).exists():
+        raise StackError(
+            f"OpenBao's key is gone from {site.folder}/keys.json, and only it opens what is kept there: put it "
+            "back, or begin anew with `openlakes stack reset`."
+        )
     else:
-        if (site.folder / MARK).exists():
-            raise StackError(
-                f"OpenBao's key is gone from {site.folder}/keys.json, and only it opens what is kept there: put it "
-                "back, or begin anew with `openlakes stack reset`."
-            )
         # Initialised by a start whose answer, with the key, was lost: nobody can unseal that, and nothing is in it.
         shutil.rmtree(site.folder / "data", ignore_errors=True)
     (site.folder / "data").mkdir(exist_ok=True)

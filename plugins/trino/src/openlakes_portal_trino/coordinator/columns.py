@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from openlakes_portal_trino.coordinator.values import INTEGERS, Signature, arrow_type, column
+from openlakes_portal_trino.coordinator.values import INTEGERS, Signature, arrow_type, column, columns
 
 AS_TEXT = frozenset({*INTEGERS, "boolean", "double", "decimal", "date", "varchar", "char"})
 """Types whose text in JSON Arrow reads by itself; others are read as text and then converted as ever."""
@@ -43,7 +43,7 @@ def batch(data: bytes, rows: int, signatures: Sequence[Signature], schema: pa.Sc
             raise ValueError(f"a segment that should have {rows} rows has others")
         if rows == 0:
             return _empty(schema)
-        arrays = [column(values, type_) for values, type_ in zip(zip(*found, strict=True), signatures, strict=True)]
+        arrays = columns(found, signatures)
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

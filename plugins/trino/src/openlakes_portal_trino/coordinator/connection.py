@@ -18,7 +18,7 @@ from trino.client import ClientSession, TrinoRequest, TrinoStatus
 from openlakes_portal.spi import UpstreamError
 from openlakes_portal_trino.coordinator.credentials import HeldCredential
 from openlakes_portal_trino.coordinator.segments import ENCODINGS, SegmentStore
-from openlakes_portal_trino.coordinator.transport import PATIENCE, BoundedSession, translated
+from openlakes_portal_trino.coordinator.transport import BoundedSession, translated
 
 STATEMENT = "/v1/statement/"
 QUERY = "/v1/query/"
@@ -65,12 +65,9 @@ class Connection:
     ) -> None:
         parts = urlsplit(server.address)
         self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._session = BoundedSession(PATIENCE * server.timeout)
-        self._session.trust_env = False
-        self._session.verify = str(server.verify) if server.verify else True
+        self._session = BoundedSession(server.timeout, server.verify)
         self._session.auth = _Bearer(credential)
         self._server = server
-        self._timeout = server.timeout
         self._request = TrinoRequest(
             host=parts.hostname or "",
             port=parts.port or (443 if parts.scheme == "https" else 80),
@@ -106,7 +103,7 @@ class Connection:
     def has_ended(self, query_id: str) -> bool:
         """Whether Trino itself says that the query is over (or knows it no more)."""
         with translated():
-            answer = self._session.get(self._origin + QUERY + query_id, timeout=self._timeout)
+            answer = self._session.get(self._origin + QUERY + query_id, timeout=self._server.timeout)
         if answer.status_code in (404, 410):
             return True
         if answer.status_code != 200:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import requests
 
 from openlakes_portal.spi import UpstreamError, UpstreamUnavailable
-from openlakes_portal_trino.coordinator.transport import MOST_BYTES, PATIENCE, BoundedSession, translated
+from openlakes_portal_trino.coordinator.transport import MOST_BYTES, BoundedSession, translated
 
 PLACE = re.compile(r"/v1/spooled/[A-Za-z0-9_=/-]+")
 ENCODINGS = ["json+zstd", "json+lz4", "json"]
@@ -116,9 +116,7 @@ class SegmentStore:
         self._timeout = timeout
         self._over = threading.Event()
         self._deaf = False
-        self._session = BoundedSession(PATIENCE * timeout)
-        self._session.trust_env = False
-        self._session.verify = str(verify) if verify else True
+        self._session = BoundedSession(timeout, verify)
 
     def read(self, segment: Segment) -> bytes:
         """Its JSON. Raises `UpstreamError` (also where it is not what was announced) and `UpstreamUnavailable`."""

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -34,9 +35,11 @@ class BoundedSession(requests.Session):
     """Reads each answer to its end within a deadline and a size: by itself requests waits for ever on one that drips,
     and keeps whatever comes."""
 
-    def __init__(self, within: float) -> None:
+    def __init__(self, timeout: float, verify: Path | None) -> None:
         super().__init__()
-        self._within = within
+        self._within = PATIENCE * timeout
+        self.trust_env = False
+        self.verify = str(verify) if verify else True
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """The answer, read."""

@@ -67,6 +67,11 @@ def column(values: Sequence[Any], signature: Signature) -> pa.Array:
     return pa.array([None if value is None else convert(value) for value in values], type_)
 
 
+def columns(rows: Sequence[Sequence[Any]], signatures: Sequence[Signature]) -> list[pa.Array]:
+    """All columns of some rows. Raises `ValueError` where a row has more or fewer values than there are columns."""
+    return [column(values, type_) for values, type_ in zip(zip(*rows, strict=True), signatures, strict=True)]
+
+
 def converter(signature: Signature) -> Callable[[Any], Any]:
     """From a JSON value to what Arrow takes for the type, for a value that is not NULL."""
     raw, arguments = signature["rawType"], signature.get("arguments") or []

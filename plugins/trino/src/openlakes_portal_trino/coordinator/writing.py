@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from openlakes_portal.spi import ResultColumn
-from openlakes_portal_trino.coordinator import columns as segment_columns
-from openlakes_portal_trino.coordinator.values import Signature, arrow_type, column
+from openlakes_portal_trino.coordinator.columns import batch
+from openlakes_portal_trino.coordinator.values import Signature, arrow_type, columns
 from openlakes_portal_trino.spool import SpoolLimits, SpoolWriter
 
 
@@ -40,33 +40,29 @@ class ResultWriter:
         """Whether something was left out."""
         return self._writer is not None and self._writer.truncated
 
-    def open(self, columns: Sequence[Mapping[str, Any]]) -> None:
+    def open(self, told: Sequence[Mapping[str, Any]]) -> None:
         """Learn the columns; each page names them, the first time counts. Raises `ValueError`."""
         if self._writer is not None:
             return
-        self._signatures = [_signature(one["typeSignature"]) for one in columns]
-        self.columns = tuple(ResultColumn(str(one["name"]), str(one["type"])) for one in columns)
+        self._signatures = [_signature(one["typeSignature"]) for one in told]
+        self.columns = tuple(ResultColumn(str(one["name"]), str(one["type"])) for one in told)
         fields = [(one.name, arrow_type(type_)) for one, type_ in zip(self.columns, self._signatures, strict=True)]
         self._schema = pa.schema(fields)
         self._writer = SpoolWriter(self._spool, self._schema, self._limits)
 
     def of_rows(self, rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
         """The rows of a page."""
-        arrays = [
-            column(values, signature)
-            for values, signature in zip(zip(*rows, strict=True), self._signatures, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        return pa.RecordBatch.from_arrays(columns(rows, self._signatures), schema=self._schema)
 
     def of_segment(self, data: bytes, rows: int) -> pa.RecordBatch:
         """The rows of a segment, as it is once unpacked; other threads may ask meanwhile. Raises `ValueError`."""
-        return segment_columns.batch(data, rows, self._signatures, self._schema)
+        return batch(data, rows, self._signatures, self._schema)
 
-    def write(self, batch: pa.RecordBatch) -> bool:
+    def write(self, some: pa.RecordBatch) -> bool:
         """Keep some rows; False once nothing more is wanted."""
         if self._writer is None:
             raise ValueError("rows came before their columns")
-        return self._writer.write(batch)
+        return self._writer.write(some)
 
     def release(self) -> None:
         """Let the file go, whatever is in it."""
